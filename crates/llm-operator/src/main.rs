@@ -1,0 +1,2 @@
+//! The llm-operator binary.
+fn main() {}
