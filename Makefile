@@ -1,0 +1,85 @@
+# The front door. `make help` lists what it does.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+KUBECTL ?= kubectl
+IMG ?= llm-operator:v0.1.0
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## The main job on a local cluster: two YAML files in, a served model out (ONCE=1: exit with a verdict)
+	@$(CARGO) build --quiet --bins -p llm-operator -p testkit -p engine-sim
+	@./target/debug/demo $(if $(ONCE),--once)
+
+.PHONY: build
+build: ## Build every binary (debug)
+	$(CARGO) build --workspace --bins
+
+.PHONY: test
+test: build ## Every test, unit and on the real control plane
+	$(CARGO) test --workspace
+	@$(MAKE) --no-print-directory promises
+
+.PHONY: lint
+lint: ## Formatting, clippy, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+.PHONY: manifests
+manifests: ## Write the generated files: config/crd and docs/conditions.md
+	@$(CARGO) build --quiet -p llm-operator
+	@./target/debug/llm-operator crds --output-dir config/crd
+	@./target/debug/llm-operator conditions-doc > docs/conditions.md
+
+.PHONY: check-manifests
+check-manifests: manifests ## Fail when a generated file is stale
+	@git diff --exit-code --stat -- config/crd docs/conditions.md && \
+	  test -z "$$(git ls-files --others --exclude-standard -- config/crd)" || \
+	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
+
+.PHONY: bench
+bench: ## Time, writes, CPU and memory for 10, 100 and 1,000 resources beside a minimal client
+	@$(CARGO) build --quiet --release --bins -p llm-operator -p testkit
+	@./target/release/bench $(BENCH_ARGS)
+
+.PHONY: promises
+promises: ## The table of promises and the tests that prove each
+	@$(CARGO) run --quiet -p testkit --bin promises
+
+.PHONY: cluster
+cluster: ## Start a local cluster with simulated GPU nodes and print how to use it
+	@$(CARGO) build --quiet --bins -p testkit -p engine-sim
+	@./target/debug/local-cluster up
+
+.PHONY: cluster-down
+cluster-down: ## Stop the local cluster
+	@$(CARGO) build --quiet --bins -p testkit -p engine-sim
+	@./target/debug/local-cluster down
+
+.PHONY: e2e
+e2e: ## The same on the real cluster that KUBECONFIG names (see docs/contributing.md)
+	./hack/e2e.sh
+
+.PHONY: install
+install: ## Install the custom resource definitions into the cluster of KUBECONFIG
+	$(KUBECTL) apply -f config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the custom resource definitions, and with them every resource
+	$(KUBECTL) delete --ignore-not-found -f config/crd
+
+.PHONY: deploy
+deploy: install ## Install the operator with IMG=registry/name:tag
+	$(KUBECTL) apply -f config/manager/namespace.yaml
+	$(KUBECTL) apply -f config/rbac
+	sed 's|image: llm-operator:v0.1.0|image: $(IMG)|' config/manager/manager.yaml | $(KUBECTL) apply -f -
+
+.PHONY: undeploy
+undeploy: ## Remove the operator; the resources and their Pods stay
+	$(KUBECTL) delete --ignore-not-found -f config/manager/manager.yaml -f config/rbac
