@@ -1,1 +1,29 @@
-//! engine-sim
+//! Simulated inference engines: what stands in for vLLM, Ollama and plain HTTP model servers where no GPU is.
+//!
+//! In: a [`ProcessSpec`] (command line, environment, address, GPUs, mounts) as a container runtime would start it.
+//! Out: a running engine that listens on the given address, and its [`Exit`] when it ends.
+//! It parses and refuses what the real program parses and refuses; it must not know Kubernetes, and it must not
+//! hold a thread or more than a few kilobytes per idle engine.
+
+#![allow(dead_code)]
+
+pub mod fault;
+pub mod filesystem;
+mod generation;
+mod generic;
+mod http;
+pub mod latency;
+pub mod log;
+pub mod models;
+pub mod process;
+mod prometheus;
+mod scheduler;
+pub mod speed;
+mod stats;
+
+pub use fault::FaultHandle;
+pub use filesystem::{FileError, Filesystem, Mount, Root};
+pub use generic::{End, GenericOptions, LogLine, Write};
+pub use log::{LogSink, Stream};
+pub use process::{Cause, Exit, GpuSpec, Image, ProcessSpec, Program, loopback_of, run};
+pub use speed::Speed;
