@@ -1,1 +1,25 @@
-//! api
+//! The custom resources: types, schema, validation rules and printer columns.
+//!
+//! In: nothing. Out: Rust types per API group and version, and [`crds`], the definitions to install.
+//! It must not contain behaviour: whatever a field *means* is decided in `controllers` and `serving`.
+
+// Printer columns of kube's derive repeat `type_ = "string"`, which this lint takes for a duplicated attribute.
+#![allow(clippy::duplicated_attributes)]
+
+pub mod llm_example_com;
+pub mod shared;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
+
+use crate::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+
+/// Every custom resource definition, ready to install, in a stable order.
+///
+/// Always install these, never a type's own `crd()`: [`shared::definition::finished`] has been over them.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    [LLMModel::crd(), LLMDeployment::crd()]
+        .into_iter()
+        .map(shared::definition::finished)
+        .collect()
+}

@@ -1,0 +1,3 @@
+//! API group `llm.example.com`.
+
+pub mod v1alpha1;

@@ -1,0 +1,63 @@
+//! Schemas that the derive cannot write.
+//!
+//! In: schemars' generator. Out: schemas for quantities, for core types without their prose, and for conditions.
+//! A definition must stay below 256 KiB to fit client-side `kubectl apply`; the descriptions of embedded core
+//! types alone are larger than that, so they are dropped and only ours are kept.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+/// A Kubernetes quantity: an integer or a string such as `"4Gi"`; neither negative nor malformed.
+///
+/// The expression holds for integers by the first branch; `dyn` strings are matched by the second.
+pub fn quantity(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "x-kubernetes-validations": [{
+            "rule": "type(self) == int ? self >= 0 : self.matches('^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$')",
+            "message": "must be a quantity of zero or more: an integer, or a number with a suffix such as \"500m\", \"4Gi\" or \"80G\"",
+        }],
+    })
+}
+
+/// The schema of a core type, inlined, without descriptions.
+pub fn bare<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = generator.subschema_for::<T>();
+    if let Some(object) = schema.as_object_mut() {
+        for value in object.values_mut() {
+            drop_descriptions(value);
+        }
+        object.remove("description");
+    }
+    schema
+}
+
+/// [`bare`] for a list of core types with at most `MAX` items.
+pub fn bare_list<T: JsonSchema, const MAX: usize>(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = bare::<Vec<T>>(generator);
+    schema.insert("maxItems".into(), json!(MAX));
+    schema
+}
+
+/// `metav1.Condition` as a list keyed by `type`.
+pub fn conditions(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = bare::<Vec<Condition>>(generator);
+    schema.insert("x-kubernetes-list-type".into(), json!("map"));
+    schema.insert("x-kubernetes-list-map-keys".into(), json!(["type"]));
+    schema
+}
+
+/// Removes every `description` that is a keyword; a *property* of that name (its value is an object) stays.
+fn drop_descriptions(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if object.get("description").is_some_and(Value::is_string) {
+                object.remove("description");
+            }
+            object.values_mut().for_each(drop_descriptions);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_descriptions),
+        _ => {}
+    }
+}

@@ -1,0 +1,92 @@
+//! The definitions as the API server will get them.
+#![allow(clippy::unwrap_used)] // helpers of a test
+
+use serde_json::{Value, json};
+
+fn definitions() -> Vec<Value> {
+    api::crds()
+        .iter()
+        .map(|crd| serde_json::to_value(crd).unwrap())
+        .collect()
+}
+
+fn definition(name: &str) -> Value {
+    definitions()
+        .into_iter()
+        .find(|crd| crd["metadata"]["name"] == name)
+        .unwrap()
+}
+
+fn schema(name: &str) -> Value {
+    definition(name)["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+/// Client-side apply stores the object in an annotation of at most 256 KiB.
+#[test]
+fn every_definition_fits_client_side_apply() {
+    for crd in definitions() {
+        let bytes = serde_json::to_vec(&crd).unwrap().len();
+        assert!(bytes < 200 * 1024, "{}: {bytes} bytes", crd["metadata"]["name"]);
+    }
+}
+
+#[test]
+fn names_are_those_of_the_document() {
+    for (plural, kind) in [("llmmodels", "LLMModel"), ("llmdeployments", "LLMDeployment")] {
+        let crd = definition(&format!("{plural}.llm.example.com"));
+        assert_eq!(crd["spec"]["names"]["kind"], kind);
+        assert_eq!(crd["spec"]["scope"], "Namespaced");
+        assert_eq!(crd["spec"]["versions"][0]["name"], "v1alpha1");
+        let short = crd["spec"]["names"]["shortNames"].as_array().unwrap();
+        assert!(!short.contains(&json!("llm")), "belongs to other families");
+    }
+}
+
+#[test]
+fn required_fields_are_those_of_the_document() {
+    let model = schema("llmmodels.llm.example.com");
+    assert_eq!(model["required"], json!(["spec"]));
+    assert_eq!(
+        model["properties"]["spec"]["required"],
+        json!(["image", "modelName"])
+    );
+    let deployment = schema("llmdeployments.llm.example.com");
+    assert_eq!(
+        deployment["properties"]["spec"]["required"],
+        json!(["modelRef", "replicas"])
+    );
+    assert_eq!(
+        deployment["properties"]["spec"]["properties"]["port"]["default"],
+        8080
+    );
+}
+
+#[test]
+fn nothing_is_nullable_so_that_null_blocks_are_dropped() {
+    for crd in definitions() {
+        assert!(!crd.to_string().contains("\"nullable\""));
+    }
+}
+
+#[test]
+fn every_field_of_ours_is_described_and_states_its_default() {
+    for name in ["llmmodels.llm.example.com", "llmdeployments.llm.example.com"] {
+        let spec = schema(name)["properties"]["spec"].clone();
+        let required = spec["required"].as_array().unwrap();
+        for (field, property) in spec["properties"].as_object().unwrap() {
+            let description = property["description"].as_str().unwrap_or_default();
+            assert!(!description.is_empty(), "{name} {field} has no description");
+            if !required.contains(&json!(field)) {
+                assert!(description.contains("Default:"), "{name} {field}: {description}");
+            }
+        }
+    }
+}
+
+#[test]
+fn definitions_are_as_reviewed() {
+    for crd in definitions() {
+        let name = crd["metadata"]["name"].as_str().unwrap().to_owned();
+        insta::assert_yaml_snapshot!(name, crd);
+    }
+}
