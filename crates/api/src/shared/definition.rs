@@ -1,38 +1,61 @@
 //! The last step over a generated definition.
 //!
-//! In: a definition as derived from the Rust types. Out: the same with `nullable` removed, so that a null block
-//! (`env:` with nothing below it) is dropped at admission as if it were absent, instead of being stored and
-//! reaching the rules as null. It must not add or remove anything else.
+//! In: a definition as derived from the Rust types. Out: the same, where every optional field of a spec accepts
+//! null: `env:` with nothing below it means "absent", by whichever verb it arrives. (A null field that is not
+//! nullable is dropped by create but refused by server-side apply; tried on 1.36. The rules see null as absent.)
+//! A field with a default stays as it is: null gets the default. It must not add or remove anything else.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
+use serde_json::Value;
 
 /// Prepares a derived definition for installation.
 pub fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
-    for version in &mut crd.spec.versions {
-        let schema = version
-            .schema
-            .as_mut()
-            .and_then(|s| s.open_api_v3_schema.as_mut());
-        if let Some(schema) = schema {
-            drop_nullable(schema);
+    let schemas = crd
+        .spec
+        .versions
+        .iter_mut()
+        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    for schema in schemas {
+        for (name, property) in schema.properties.iter_mut().flatten() {
+            if name == "spec" {
+                accept_null_below(property);
+            } else {
+                forget_null_below(property);
+            }
         }
     }
     crd
 }
 
-fn drop_nullable(schema: &mut JSONSchemaProps) {
+fn accept_null_below(schema: &mut JSONSchemaProps) {
+    let required = schema.required.clone().unwrap_or_default();
+    for (name, property) in schema.properties.iter_mut().flatten() {
+        let optional = !required.contains(name) && property.default.is_none();
+        property.nullable = optional.then_some(true);
+        if let (true, Some(values)) = (optional, property.enum_.as_mut()) {
+            values.push(JSON(Value::Null));
+        }
+    }
+    for_each_child(schema, accept_null_below);
+}
+
+fn forget_null_below(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    for_each_child(schema, forget_null_below);
+}
+
+fn for_each_child(schema: &mut JSONSchemaProps, act: fn(&mut JSONSchemaProps)) {
     for child in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
-        drop_nullable(child);
+        act(child);
     }
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(item)) => drop_nullable(item),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(drop_nullable),
+        Some(JSONSchemaPropsOrArray::Schema(item)) => act(item),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(act),
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
-        drop_nullable(value);
+        act(value);
     }
 }
