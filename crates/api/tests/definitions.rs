@@ -65,11 +65,7 @@ fn required_fields_are_those_of_the_document() {
 fn optional_fields_accept_null_and_those_with_a_default_get_it() {
     let model = schema("llmmodels.llm.example.com")["properties"]["spec"]["properties"].clone();
     assert_eq!(model["env"]["nullable"], true);
-    assert_eq!(model["storage"]["properties"]["accessMode"]["nullable"], true);
-    let modes = model["storage"]["properties"]["accessMode"]["enum"]
-        .as_array()
-        .unwrap();
-    assert!(modes.contains(&Value::Null), "else null is an unsupported value");
+    assert_eq!(model["storage"]["properties"]["size"]["nullable"], true);
     assert_eq!(model["engine"]["nullable"], Value::Null);
     assert_eq!(model["engine"]["default"], "generic");
     assert_eq!(model["modelName"]["nullable"], Value::Null);

@@ -3,12 +3,12 @@
 //! In: a definition as derived from the Rust types. Out: the same, where every optional field of a spec accepts
 //! null: `env:` with nothing below it means "absent", by whichever verb it arrives. (A null field that is not
 //! nullable is dropped by create but refused by server-side apply; tried on 1.36. The rules see null as absent.)
-//! A field with a default stays as it is: null gets the default. It must not add or remove anything else.
+//! A field with a default stays as it is: null gets the default. A choice stays as it is too: it would need a null
+//! among its values, which kubectl's own validation of a definition refuses. It must not add or remove anything else.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
-use serde_json::Value;
 
 /// Prepares a derived definition for installation.
 pub fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
@@ -33,10 +33,7 @@ fn accept_null_below(schema: &mut JSONSchemaProps) {
     let required = schema.required.clone().unwrap_or_default();
     for (name, property) in schema.properties.iter_mut().flatten() {
         let optional = !required.contains(name) && property.default.is_none();
-        property.nullable = optional.then_some(true);
-        if let (true, Some(values)) = (optional, property.enum_.as_mut()) {
-            values.push(JSON(Value::Null));
-        }
+        property.nullable = (optional && property.enum_.is_none()).then_some(true);
     }
     for_each_child(schema, accept_null_below);
 }
