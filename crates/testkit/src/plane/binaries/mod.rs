@@ -1,0 +1,192 @@
+//! The control plane's executables.
+//!
+//! In: the environment, the Go modules in `control-plane/`. Out: [`Binaries`], the paths of the five programs: from the
+//! directory that `LLM_OPERATOR_CONTROL_PLANE_BIN` names, else from a cache that is filled once by building them.
+
+mod build;
+mod cache;
+mod go;
+mod versions;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+pub use versions::{ETCD_VERSION, KUBERNETES_VERSION};
+
+/// The environment variable that names a directory with ready-made executables.
+pub const DIRECTORY_VARIABLE: &str = "LLM_OPERATOR_CONTROL_PLANE_BIN";
+
+/// A program of the control plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Program {
+    /// The store.
+    Etcd,
+    /// The API server.
+    ApiServer,
+    /// The built-in controllers.
+    ControllerManager,
+    /// The scheduler.
+    Scheduler,
+    /// The command-line client.
+    Kubectl,
+}
+
+impl Program {
+    /// All of them, in the order in which they are built.
+    pub const ALL: [Self; 5] = [
+        Self::Etcd,
+        Self::Kubectl,
+        Self::Scheduler,
+        Self::ControllerManager,
+        Self::ApiServer,
+    ];
+    /// What a plane without controllers and scheduler needs.
+    pub const BARE: [Self; 3] = [Self::Etcd, Self::Kubectl, Self::ApiServer];
+
+    /// The name of the executable.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
+            Self::Kubectl => "kubectl",
+        }
+    }
+}
+
+/// Why the executables cannot be had. Every message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BinariesError {
+    /// The directory named by the environment lacks programs.
+    #[error(
+        "{DIRECTORY_VARIABLE}={} lacks {missing}: put the executables of Kubernetes {KUBERNETES_VERSION} and etcd \
+         {ETCD_VERSION} there, or unset the variable to have them built",
+        directory.display()
+    )]
+    Incomplete {
+        /// The directory.
+        directory: PathBuf,
+        /// The names of what is not there, comma separated.
+        missing: String,
+    },
+    /// There is no `go` to build with.
+    #[error(
+        "the local control plane is built from source once and needs Go {needed} or later, but `go` was not found: \
+         install it from https://go.dev/dl/ and put it on PATH, or point {DIRECTORY_VARIABLE} to a directory with \
+         etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl"
+    )]
+    NoGo {
+        /// The version needed.
+        needed: String,
+    },
+    /// The `go` that was found cannot build it.
+    #[error(
+        "the local control plane needs Go {needed} or later, found {found}: install a newer one from \
+         https://go.dev/dl/, or set GOTOOLCHAIN=auto to let Go fetch it, or point {DIRECTORY_VARIABLE} to a directory \
+         with ready-made executables"
+    )]
+    OldGo {
+        /// The version needed.
+        needed: String,
+        /// The version found.
+        found: String,
+    },
+    /// `go build` failed.
+    #[error("building {program} failed (exit code {code}); the last lines of `go build`:\n{output}\n{hint}")]
+    Build {
+        /// What was being built.
+        program: &'static str,
+        /// The exit code of `go build`.
+        code: i32,
+        /// The end of its output.
+        output: String,
+        /// What to try.
+        hint: &'static str,
+    },
+    /// Neither `XDG_CACHE_HOME` nor `HOME` says where the cache is.
+    #[error(
+        "neither XDG_CACHE_HOME nor HOME is set: set one, the control plane's executables are kept below it"
+    )]
+    NoCache,
+    /// A file or directory of the cache cannot be used.
+    #[error("cannot use {}: {source}", path.display())]
+    File {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A process could not be run.
+    #[error(transparent)]
+    Process(#[from] crate::process::ProcessError),
+}
+
+/// The directory that holds the executables.
+#[derive(Debug, Clone)]
+pub struct Binaries {
+    directory: PathBuf,
+}
+
+impl Binaries {
+    /// Finds the executables or builds them, which takes minutes the first time and reports progress on standard
+    /// error. Blocks. `needed` is checked in a directory given by the environment; a build always makes all five.
+    pub fn locate(needed: &[Program]) -> Result<Self, BinariesError> {
+        match std::env::var_os(DIRECTORY_VARIABLE) {
+            Some(directory) if !directory.is_empty() => Self::in_directory(&directory, needed),
+            _ => Ok(Self {
+                directory: cache::filled()?,
+            }),
+        }
+    }
+
+    fn in_directory(directory: &OsString, needed: &[Program]) -> Result<Self, BinariesError> {
+        let directory = PathBuf::from(directory);
+        let missing = missing(&directory, needed);
+        if missing.is_empty() {
+            return Ok(Self { directory });
+        }
+        Err(BinariesError::Incomplete {
+            directory,
+            missing: missing.join(", "),
+        })
+    }
+
+    /// The path of one executable.
+    pub fn path(&self, program: Program) -> PathBuf {
+        self.directory.join(program.name())
+    }
+}
+
+/// The names of the programs that `directory` does not hold.
+fn missing(directory: &Path, needed: &[Program]) -> Vec<&'static str> {
+    needed
+        .iter()
+        .map(|program| program.name())
+        .filter(|name| !directory.join(name).is_file())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Binaries, BinariesError, Program};
+    use crate::process::TemporaryDirectory;
+
+    #[test]
+    fn a_given_directory_must_hold_what_is_needed_and_no_more() {
+        let directory = TemporaryDirectory::new("test").unwrap();
+        for name in ["etcd", "kube-apiserver", "kubectl"] {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        let path = directory.path().as_os_str().to_owned();
+        assert!(Binaries::in_directory(&path, &Program::BARE).is_ok());
+        let error = Binaries::in_directory(&path, &Program::ALL).unwrap_err();
+        assert!(matches!(error, BinariesError::Incomplete { .. }));
+        assert!(
+            error
+                .to_string()
+                .contains("lacks kube-scheduler, kube-controller-manager:"),
+            "{error}"
+        );
+    }
+}
