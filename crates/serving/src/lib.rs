@@ -1,1 +1,25 @@
-//! serving
+//! From a wish to serve a model to Kubernetes objects, without a cluster.
+//!
+//! In: a [`request::ServingRequest`]. Out: a [`plan::ServingPlan`], and from it [`build::Children`].
+//! It must not know a client, a clock, an async runtime, or a custom resource.
+//!
+//! ```text
+//! ServingRequest --ServingPlan::new--> ServingPlan --build--> Children
+//!                  engine, storage,                 one file per
+//!                  placement, security              Kubernetes kind
+//! ```
+
+pub mod build;
+pub mod field_error;
+pub mod gpu;
+pub mod labels;
+pub mod plan;
+pub mod quantity;
+pub mod request;
+pub mod source;
+
+pub use build::{Children, build};
+pub use field_error::FieldError;
+pub use plan::ServingPlan;
+pub use quantity::Quantity;
+pub use request::ServingRequest;

@@ -1,0 +1,44 @@
+//! Metadata of every child: name, namespace, labels, owner.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+
+use crate::plan::ServingPlan;
+
+/// Metadata with the resource's own name.
+pub fn metadata(plan: &ServingPlan) -> ObjectMeta {
+    let identity = &plan.identity;
+    ObjectMeta {
+        name: Some(identity.name.clone()),
+        namespace: Some(identity.namespace.clone()),
+        labels: Some(plan.labels.clone()),
+        owner_references: Some(vec![OwnerReference {
+            api_version: identity.api_version(),
+            kind: identity.kind.clone(),
+            name: identity.name.clone(),
+            uid: identity.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: Some(true),
+        }]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// The selector of the Pods.
+pub fn selector(plan: &ServingPlan) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(plan.selector.clone()),
+        match_expressions: None,
+    }
+}
+
+/// `None` for an empty map: an empty field would be ours without meaning anything.
+pub fn unless_empty(map: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    (!map.is_empty()).then(|| map.clone())
+}
+
+/// `None` for an empty list.
+pub fn list_unless_empty<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}

@@ -1,0 +1,58 @@
+//! Kubernetes objects from a plan: one file per Kubernetes kind.
+//!
+//! In: a [`ServingPlan`]. Out: [`Children`], deterministic to the byte, with only the fields that we mean to own:
+//! nothing that the API server would fill in by itself, quantities in the form in which it stores them.
+//! It must not decide anything.
+
+mod claim;
+mod container;
+mod deployment;
+mod disruption_budget;
+mod metadata;
+mod network_policy;
+mod pod;
+mod service;
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{PersistentVolumeClaim, Service},
+    networking::v1::NetworkPolicy,
+    policy::v1::PodDisruptionBudget,
+};
+
+pub use self::{
+    claim::claim, deployment::deployment, disruption_budget::disruption_budget,
+    network_policy::network_policy, service::service,
+};
+use crate::plan::{ServingPlan, Workload};
+
+/// Everything that is made for one resource, in the order in which it is applied: what Pods need comes before them.
+///
+/// Take it apart without `..`, so that a new kind of child does not compile until it is applied and pruned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Children {
+    /// Volume for the weights; `None`: prune one that was made before.
+    pub claim: Option<PersistentVolumeClaim>,
+    /// Always there.
+    pub network_policy: NetworkPolicy,
+    /// Always there.
+    pub service: Service,
+    /// `None`: prune one that was made before.
+    pub disruption_budget: Option<PodDisruptionBudget>,
+    /// The Pods; last, when all that they need is there. `None`: the plan has another workload.
+    pub deployment: Option<Deployment>,
+}
+
+/// Builds everything.
+pub fn build(plan: &ServingPlan) -> Children {
+    let deployment = match &plan.workload {
+        Workload::Deployment(workload) => Some(deployment(plan, workload)),
+    };
+    Children {
+        claim: claim(plan),
+        network_policy: network_policy(plan),
+        service: service(plan),
+        disruption_budget: disruption_budget(plan),
+        deployment,
+    }
+}

@@ -1,0 +1,7 @@
+//! GPUs: which there are ([`catalogue`]) and how a wish becomes a rule for the scheduler ([`request`]).
+
+pub mod catalogue;
+pub mod request;
+
+pub use catalogue::Gpu;
+pub use request::GpuRequest;

@@ -1,0 +1,201 @@
+//! [`ServingPlan`]: what will be made, decided to the last default.
+//!
+//! In: a [`ServingRequest`](crate::request::ServingRequest). Out: one validated value from which `build` makes objects, or everything that
+//! is wrong with the request. It must not know a Kubernetes object that is not part of a Pod.
+
+use std::collections::BTreeMap;
+
+use api::shared::{AccessMode, ImagePullPolicy};
+use k8s_openapi::{
+    api::core::v1::{
+        Affinity, EnvFromSource, EnvVar, PodSecurityContext, Probe, SecurityContext, Toleration,
+        TopologySpreadConstraint, Volume, VolumeMount,
+    },
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+
+use crate::{
+    quantity::Quantity,
+    request::{Access, Identity, ServiceKind},
+};
+
+/// The name of the port of the engine's container and of the Service.
+pub const PORT_NAME: &str = "http";
+/// The name of the engine's container.
+pub const ENGINE_CONTAINER: &str = "engine";
+
+/// Everything that is made for one serving resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServingPlan {
+    /// The resource; owner of all that is made.
+    pub identity: Identity,
+    /// Labels of everything that is made; they contain [`selector`](Self::selector).
+    pub labels: BTreeMap<String, String>,
+    /// Labels by which the Pods are found; never changed.
+    pub selector: BTreeMap<String, String>,
+    /// What runs the Pods.
+    pub workload: Workload,
+    /// The Pods.
+    pub pod: PodPlan,
+    /// The Service for clients.
+    pub service: ServicePlan,
+    /// Who may reach the port.
+    pub access: Access,
+    /// How many Pods a drain may take.
+    pub budget: Option<Budget>,
+    /// A new claim for the weights.
+    pub claim: Option<ClaimPlan>,
+    /// GPUs of one replica for people, such as `2 x H100`.
+    pub gpu_summary: Option<String>,
+    /// The model's name for clients.
+    pub model_name: String,
+}
+
+/// What runs the Pods. Families with other workloads add variants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Workload {
+    /// A Deployment.
+    Deployment(DeploymentPlan),
+}
+
+/// A Deployment without its Pods.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeploymentPlan {
+    /// How many; `None` while something else scales it: the field is then not ours.
+    pub replicas: Option<i32>,
+    /// How a new version replaces the old one.
+    pub strategy: Strategy,
+    /// Seconds without progress after which Kubernetes calls a rollout failed; above the time that loading may take.
+    pub progress_deadline_seconds: i32,
+}
+
+/// How a new version replaces the old one.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Strategy {
+    /// New Pods first.
+    RollingUpdate {
+        /// Pods above the number of replicas.
+        max_surge: IntOrString,
+        /// Pods that may be missing.
+        max_unavailable: IntOrString,
+    },
+    /// Old Pods go first.
+    Recreate,
+}
+
+/// One Pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodPlan {
+    /// Labels, the selector's among them.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The engine.
+    pub engine: ContainerPlan,
+    /// What must have ended before the engine starts, in order.
+    pub init: Vec<ContainerPlan>,
+    /// Volumes of all containers.
+    pub volumes: Vec<Volume>,
+    /// Where it may run.
+    pub placement: Placement,
+    /// Security context of the Pod.
+    pub security: PodSecurityContext,
+    /// Secrets for private registries.
+    pub image_pull_secrets: Vec<String>,
+    /// Priority class.
+    pub priority_class: Option<String>,
+    /// Runtime class.
+    pub runtime_class: Option<String>,
+    /// Seconds between the stop signal and the kill.
+    pub grace_period_seconds: i64,
+}
+
+/// One container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerPlan {
+    /// Its name in the Pod.
+    pub name: String,
+    /// Image reference.
+    pub image: String,
+    /// When the image is pulled.
+    pub pull_policy: Option<ImagePullPolicy>,
+    /// Replaces the image's entry point when not empty.
+    pub command: Vec<String>,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Variables, names unique.
+    pub env: Vec<EnvVar>,
+    /// Sources of variables.
+    pub env_from: Vec<EnvFromSource>,
+    /// The port on which it listens; init containers have none.
+    pub port: Option<u16>,
+    /// What is reserved, by resource.
+    pub requests: BTreeMap<String, Quantity>,
+    /// What it may use at most, by resource.
+    pub limits: BTreeMap<String, Quantity>,
+    /// When it is started, ready, alive.
+    pub probes: ProbesPlan,
+    /// Where volumes are mounted.
+    pub mounts: Vec<VolumeMount>,
+    /// Security context of the container.
+    pub security: SecurityContext,
+    /// Seconds that it goes on serving after its end was decided, so that clients learn of it first; 0: none.
+    pub drain_seconds: i64,
+}
+
+/// Probes of a container.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProbesPlan {
+    /// Until it succeeds the others wait.
+    pub startup: Option<Probe>,
+    /// Whether clients may come.
+    pub readiness: Option<Probe>,
+    /// Whether it must be restarted.
+    pub liveness: Option<Probe>,
+}
+
+/// Where Pods may run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Placement {
+    /// Labels that a node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that are tolerated.
+    pub tolerations: Vec<Toleration>,
+    /// Affinity.
+    pub affinity: Option<Affinity>,
+    /// Spreading.
+    pub topology_spread: Vec<TopologySpreadConstraint>,
+}
+
+/// The Service for clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// Its port.
+    pub port: u16,
+    /// Where it can be reached.
+    pub kind: ServiceKind,
+    /// Labels, the operator's among them.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// How many Pods a drain may take.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Budget {
+    /// So many must stay.
+    MinAvailable(IntOrString),
+    /// So many may be missing.
+    MaxUnavailable(IntOrString),
+}
+
+/// A new claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimPlan {
+    /// Bytes.
+    pub size: Quantity,
+    /// Storage class; `None`: the cluster's default.
+    pub class: Option<String>,
+    /// Access mode.
+    pub mode: AccessMode,
+}
