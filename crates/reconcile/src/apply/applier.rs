@@ -1,0 +1,295 @@
+//! Brings one child to its desired state with the fewest writes: none when it is so already, else exactly one.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use kube::Client;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::{
+    desired::{Bind, DesiredError, DesiredObject, RELEASED},
+    diff,
+    error::ApplyError,
+    request,
+};
+use crate::cache::{ChildHead, ChildView, parse_head};
+
+/// Field manager that holds a released field's value between us and whoever sets it next.
+const HANDOVER_MANAGER: &str = "llm-operator-handover";
+
+/// What an apply did.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// Whether and how the API was written to.
+    pub change: ChangeMade,
+    /// The child as it is now.
+    pub child: Arc<ChildHead>,
+}
+
+impl Applied {
+    /// Whether there was a write.
+    pub fn written(&self) -> bool {
+        self.change != ChangeMade::None
+    }
+}
+
+/// How the API was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeMade {
+    /// It was as desired.
+    None,
+    /// It did not exist.
+    Created,
+    /// We want something else than before.
+    Updated,
+    /// Somebody had changed what we want.
+    Repaired,
+}
+
+/// Desired hash and observed content that were found to agree.
+type Verified = (String, u64);
+
+/// Applies and prunes children. Shared by all controllers; holds no lock across a request.
+pub struct Applier {
+    pub(super) client: Client,
+    pub(super) views: Vec<Arc<dyn ChildView>>,
+    verified: Mutex<HashMap<Box<str>, Verified>>,
+}
+
+impl fmt::Debug for Applier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Applier")
+            .field("kinds", &self.views.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Applier {
+    /// An applier for the kinds that `views` watch.
+    pub fn new(client: Client, views: Vec<Arc<dyn ChildView>>) -> Self {
+        Self {
+            client,
+            views,
+            verified: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Makes the child exist as desired. Reads nothing from the API in the normal case and writes at most once.
+    pub async fn apply(&self, desired: &DesiredObject) -> Result<Applied, ApplyError> {
+        let view = self.view(desired)?;
+        match view.child(desired.namespace(), desired.name()) {
+            Some(child) => self.bring_in_line(view, desired, child).await,
+            None => self.create(view, desired).await,
+        }
+    }
+
+    fn view(&self, desired: &DesiredObject) -> Result<&Arc<dyn ChildView>, ApplyError> {
+        self.views
+            .iter()
+            .find(|view| view.kind() == desired.resource.kind && view.group() == desired.resource.group)
+            .ok_or_else(|| ApplyError::NotWatched {
+                kind: desired.kind().to_owned(),
+            })
+    }
+
+    /// Creates, or finds out why that cannot be: the cache does not know objects without our label.
+    async fn create(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+    ) -> Result<Applied, ApplyError> {
+        match self.write(view, desired, Bind::Create).await {
+            Ok(child) => Ok(Applied {
+                change: ChangeMade::Created,
+                child,
+            }),
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                let name = (desired.namespace(), desired.name());
+                match request::get(&self.client, &desired.resource, name.0, name.1).await {
+                    Ok(raw) => {
+                        let child = parse_head(&raw)
+                            .map_err(|source| failed(desired, kube::Error::SerdeError(source)))?;
+                        view.written(&raw);
+                        self.bring_in_line(view, desired, Arc::new(child)).await
+                    }
+                    Err(error) => Err(failed(desired, error)),
+                }
+            }
+            Err(error) => Err(failed(desired, error)),
+        }
+    }
+
+    async fn bring_in_line(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        child: Arc<ChildHead>,
+    ) -> Result<Applied, ApplyError> {
+        let (kind, name) = (desired.kind().to_owned(), desired.name().to_owned());
+        if child
+            .owner
+            .as_ref()
+            .is_none_or(|owner| &*owner.uid != desired.owner_uid())
+        {
+            return Err(ApplyError::NameTaken {
+                kind,
+                name,
+                owner: owner_words(&child),
+            });
+        }
+        if child.deleting {
+            return Err(ApplyError::Terminating { kind, name });
+        }
+        if self.is_verified(desired, &child) {
+            return Ok(Applied {
+                change: ChangeMade::None,
+                child,
+            });
+        }
+        let same_wish = child.applied.as_deref() == Some(desired.hash());
+        if same_wish {
+            match difference(desired, &child).map_err(|source| unserialisable(desired, source))? {
+                None => {
+                    self.remember(desired, &child);
+                    return Ok(Applied {
+                        change: ChangeMade::None,
+                        child,
+                    });
+                }
+                Some(path) => {
+                    tracing::info!(
+                        kind,
+                        name,
+                        namespace = desired.namespace(),
+                        "repairing drift at {path}"
+                    );
+                }
+            }
+        }
+        self.hand_over(view, desired, &child).await?;
+        let child = self
+            .write(view, desired, Bind::Uid(&child.uid))
+            .await
+            .map_err(|error| failed(desired, error))?;
+        Ok(Applied {
+            change: if same_wish {
+                ChangeMade::Repaired
+            } else {
+                ChangeMade::Updated
+            },
+            child,
+        })
+    }
+
+    async fn write(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        bind: Bind<'_>,
+    ) -> Result<Arc<ChildHead>, kube::Error> {
+        let body = desired.body(bind).map_err(kube::Error::SerdeError)?;
+        let name = (desired.namespace(), desired.name());
+        let raw = request::server_side_apply(&self.client, &desired.resource, name, None, body).await?;
+        let child = Arc::new(parse_head(&raw).map_err(kube::Error::SerdeError)?);
+        view.written(&raw);
+        // What the server made of our wish is what we wished for, however it spells it.
+        self.remember(desired, &child);
+        Ok(child)
+    }
+
+    /// Before a field is dropped from what we apply, somebody else must own its value, or the server resets it.
+    async fn hand_over(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        child: &ChildHead,
+    ) -> Result<(), ApplyError> {
+        if desired.released().is_empty() {
+            return Ok(());
+        }
+        let tree: Value =
+            serde_json::from_slice(&child.content).map_err(|source| unserialisable(desired, source))?;
+        let before = tree["metadata"]["annotations"][RELEASED]
+            .as_str()
+            .unwrap_or_default();
+        let mut body = serde_json::json!({
+            "apiVersion": desired.resource.api_version,
+            "kind": desired.resource.kind,
+            "metadata": {"name": desired.name(), "uid": &*child.uid},
+        });
+        let mut handing_over = false;
+        for pointer in desired.released() {
+            if let Some(value) = tree.pointer(pointer)
+                && !before.split(',').any(|released| released == *pointer)
+            {
+                insert_pointer(&mut body, pointer, value.clone());
+                handing_over = true;
+            }
+        }
+        if !handing_over {
+            return Ok(());
+        }
+        let body = serde_json::to_vec(&body).map_err(|source| unserialisable(desired, source))?;
+        let name = (desired.namespace(), desired.name());
+        let raw = request::apply_as(
+            &self.client,
+            HANDOVER_MANAGER,
+            &desired.resource,
+            name,
+            None,
+            body,
+        )
+        .await
+        .map_err(|error| failed(desired, error))?;
+        view.written(&raw);
+        Ok(())
+    }
+
+    fn is_verified(&self, desired: &DesiredObject, child: &ChildHead) -> bool {
+        self.verified
+            .lock()
+            .get(&child.uid)
+            .is_some_and(|(hash, content)| hash == desired.hash() && *content == child.content_hash)
+    }
+
+    fn remember(&self, desired: &DesiredObject, child: &ChildHead) {
+        let known: usize = self.views.iter().map(|view| view.count()).sum();
+        let mut verified = self.verified.lock();
+        // Deleted children leave their entry behind; verifying everything again once in a while is cheap.
+        if verified.len() > 2 * known + 1024 {
+            verified.clear();
+        }
+        verified.insert(child.uid.clone(), (desired.hash().to_owned(), child.content_hash));
+    }
+}
+
+fn difference(desired: &DesiredObject, child: &ChildHead) -> Result<Option<String>, serde_json::Error> {
+    let observed: Value = serde_json::from_slice(&child.content)?;
+    Ok(diff::first_difference(&desired.tree()?, &observed))
+}
+
+fn owner_words(child: &ChildHead) -> String {
+    match &child.owner {
+        Some(owner) => format!("{} {}", owner.kind, owner.name),
+        None => "nobody (created by hand)".to_owned(),
+    }
+}
+
+fn failed(desired: &DesiredObject, error: kube::Error) -> ApplyError {
+    ApplyError::classify(desired.kind(), desired.namespace(), desired.name(), error)
+}
+
+fn unserialisable(desired: &DesiredObject, source: serde_json::Error) -> ApplyError {
+    ApplyError::Desired(DesiredError::Serialise {
+        kind: desired.kind().to_owned(),
+        source,
+    })
+}
+
+fn insert_pointer(tree: &mut Value, pointer: &str, value: Value) {
+    let mut place = tree;
+    for field in pointer.split('/').skip(1) {
+        place = &mut place[field];
+    }
+    *place = value;
+}

@@ -1,0 +1,293 @@
+//! Why an object was not applied, as far as that matters to whoever has to act. In: what the API server said.
+
+use std::time::Duration;
+
+use kube::core::Status;
+
+use super::desired::DesiredError;
+
+/// See the variants; each names the object.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// An object of this name exists and is not ours. It is left alone.
+    #[error("{kind} {name} exists already and belongs to {owner}; rename one of them or delete that {kind}")]
+    NameTaken {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// `<Kind> <name>` of its controller, or `nobody (created by hand)`.
+        owner: String,
+    },
+    /// The object is being deleted; it is made anew when it is gone.
+    #[error("{kind} {name} is still being deleted; it is created again as soon as it is gone")]
+    Terminating {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+    },
+    /// The namespace is being deleted or is gone: nothing can be created in it any more.
+    #[error("namespace {namespace} is being deleted or does not exist; nothing can be created in it")]
+    NamespaceGone {
+        /// The namespace.
+        namespace: String,
+    },
+    /// A field cannot be changed once the object exists.
+    #[error("{kind} {name} cannot be changed in place: {message}")]
+    Immutable {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The server's words, naming the field.
+        message: String,
+    },
+    /// The API server refuses the object's content.
+    #[error("{kind} {name} is refused: {message}")]
+    Invalid {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The server's words, naming the field.
+        message: String,
+    },
+    /// A quota is used up.
+    #[error("{kind} {name} exceeds a quota: {message}")]
+    QuotaExceeded {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The server's words, naming the quota.
+        message: String,
+    },
+    /// An admission webhook or policy refuses the object.
+    #[error("{kind} {name} is refused by an admission policy: {message}")]
+    Denied {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The server's words, naming the webhook or policy.
+        message: String,
+    },
+    /// We lack the right to write this.
+    #[error("no permission to write {kind} {name}: {message}; grant it in the operator's ClusterRole")]
+    Forbidden {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// The server's words.
+        message: String,
+    },
+    /// Conflict, overload, timeout or an unreachable server: worth another try.
+    #[error("{kind} {name} could not be written for now: {message}")]
+    Retryable {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// What went wrong.
+        message: String,
+        /// When the server wants to be asked again, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// No cache of this kind was given to the applier.
+    #[error("children of kind {kind} are not watched; start a cache for them and give it to the applier")]
+    NotWatched {
+        /// The kind.
+        kind: String,
+    },
+    /// The object was built wrongly.
+    #[error(transparent)]
+    Desired(#[from] DesiredError),
+}
+
+impl ApplyError {
+    /// One word for conditions and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NameTaken { .. } => "NameTaken",
+            Self::Terminating { .. } => "Terminating",
+            Self::NamespaceGone { .. } => "NamespaceTerminating",
+            Self::Immutable { .. } => "Immutable",
+            Self::Invalid { .. } => "Invalid",
+            Self::QuotaExceeded { .. } => "QuotaExceeded",
+            Self::Denied { .. } => "Denied",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::Retryable { .. } => "ApiUnavailable",
+            Self::NotWatched { .. } => "NotWatched",
+            Self::Desired(_) => "Internal",
+        }
+    }
+
+    /// Whether time alone may heal it. Quotas, policies and permissions count: nothing tells us when they change.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Terminating { .. }
+            | Self::QuotaExceeded { .. }
+            | Self::Denied { .. }
+            | Self::Forbidden { .. }
+            | Self::NameTaken { .. }
+            | Self::Retryable { .. } => true,
+            Self::NamespaceGone { .. }
+            | Self::Immutable { .. }
+            | Self::Invalid { .. }
+            | Self::NotWatched { .. }
+            | Self::Desired(_) => false,
+        }
+    }
+
+    /// Sorts an answer of the API server to a write of `kind` `namespace`/`name`.
+    pub(crate) fn classify(kind: &str, namespace: &str, name: &str, error: kube::Error) -> Self {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        let kube::Error::Api(status) = error else {
+            return Self::Retryable {
+                kind,
+                name,
+                message: innermost(&error),
+                retry_after: None,
+            };
+        };
+        let message = status.message.clone();
+        let retry_after = status
+            .details
+            .as_ref()
+            .map(|details| details.retry_after_seconds)
+            .filter(|seconds| *seconds > 0)
+            .map(|seconds| Duration::from_secs(u64::from(seconds)));
+        // Admission webhooks answer with any 4xx and their own words.
+        if message.starts_with("admission webhook") && status.code < 500 {
+            return Self::Denied { kind, name, message };
+        }
+        match status.code {
+            422 if is_immutable(&message) => Self::Immutable { kind, name, message },
+            400 | 413 | 415 | 422 => Self::Invalid { kind, name, message },
+            403 if namespace_terminating(&status) => Self::NamespaceGone {
+                namespace: namespace.to_owned(),
+            },
+            403 if message.contains("exceeded quota") || message.contains("failed quota") => {
+                Self::QuotaExceeded { kind, name, message }
+            }
+            403 if is_rbac(&message) => Self::Forbidden { kind, name, message },
+            403 => Self::Denied { kind, name, message },
+            404 if is_namespace(&status) => Self::NamespaceGone {
+                namespace: namespace.to_owned(),
+            },
+            _ => Self::Retryable {
+                kind,
+                name,
+                message,
+                retry_after,
+            },
+        }
+    }
+}
+
+fn is_immutable(message: &str) -> bool {
+    [
+        "field is immutable",
+        "spec is immutable",
+        "is forbidden after creation",
+        "may not change once set",
+    ]
+    .iter()
+    .any(|phrase| message.contains(phrase))
+        || (message.contains("Forbidden: ") && message.contains("updates to"))
+        || (message.contains("Forbidden: ") && message.contains("field can not be"))
+}
+
+/// RBAC refusals read `deployments.apps "x" is forbidden: User "y" cannot patch resource "deployments" ...`.
+fn is_rbac(message: &str) -> bool {
+    message.contains(" is forbidden: User \"") && message.contains(" cannot ")
+}
+
+fn namespace_terminating(status: &Status) -> bool {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes
+        .into_iter()
+        .any(|cause| cause.reason == "NamespaceTerminating")
+        || status.message.contains("because it is being terminated")
+}
+
+fn is_namespace(status: &Status) -> bool {
+    status
+        .details
+        .as_ref()
+        .is_some_and(|details| details.kind == "namespaces")
+        || status.message.starts_with("namespaces \"")
+}
+
+/// The last message of the chain: kube's and hyper's wrappers say nothing.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut current = error;
+    while let Some(source) = current.source() {
+        current = source;
+    }
+    current.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(code: u16, message: &str) -> &'static str {
+        let status = Status {
+            code,
+            message: message.to_owned(),
+            ..Status::default()
+        };
+        ApplyError::classify("Deployment", "ns", "a", kube::Error::Api(status.boxed())).reason()
+    }
+
+    #[test]
+    fn answers_are_sorted_by_who_has_to_act() {
+        for (code, message, expected) in [
+            (
+                422,
+                r#"Deployment.apps "a" is invalid: spec.selector: Invalid value: {}: field is immutable"#,
+                "Immutable",
+            ),
+            (
+                422,
+                r#"PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests"#,
+                "Immutable",
+            ),
+            (
+                422,
+                r#"Deployment.apps "a" is invalid: spec.template.spec.containers: Required value"#,
+                "Invalid",
+            ),
+            (
+                403,
+                r#"deployments.apps "a" is forbidden: User "system:serviceaccount:x:y" cannot patch resource "deployments""#,
+                "Forbidden",
+            ),
+            (
+                403,
+                r#"persistentvolumeclaims "a" is forbidden: exceeded quota: q, requested: ..."#,
+                "QuotaExceeded",
+            ),
+            (
+                403,
+                r#"services "a" is forbidden: unable to create new content in namespace ns because it is being terminated"#,
+                "NamespaceTerminating",
+            ),
+            (
+                403,
+                r#"deployments.apps "a" is forbidden: ValidatingAdmissionPolicy 'p' denied request"#,
+                "Denied",
+            ),
+            (400, r#"admission webhook "w" denied the request: no"#, "Denied"),
+            (404, r#"namespaces "ns" not found"#, "NamespaceTerminating"),
+            (409, "the object has been modified", "ApiUnavailable"),
+            (429, "too many requests", "ApiUnavailable"),
+            (503, "etcdserver: no leader", "ApiUnavailable"),
+        ] {
+            assert_eq!(reason(code, message), expected, "{code} {message}");
+        }
+    }
+}

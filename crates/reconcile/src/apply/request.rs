@@ -1,0 +1,79 @@
+//! Raw writes by server-side apply: bytes in, the stored object as text out. No decisions.
+
+use kube::{
+    Client,
+    core::{ApiResource, DynamicObject, Resource},
+};
+
+use crate::{FIELD_MANAGER, cache::RawObject};
+
+/// Content type of server-side apply; JSON is YAML.
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
+
+/// Applies `body` to `resource` `namespace`/`name`, or to its `subresource`, taking over fields that others set.
+pub(crate) async fn server_side_apply(
+    client: &Client,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    subresource: Option<&str>,
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    apply_as(
+        client,
+        FIELD_MANAGER,
+        resource,
+        (namespace, name),
+        subresource,
+        body,
+    )
+    .await
+}
+
+/// As [`server_side_apply`] under another field manager.
+pub(crate) async fn apply_as(
+    client: &Client,
+    manager: &str,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    subresource: Option<&str>,
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let mut uri = object_path(resource, namespace, name);
+    if let Some(subresource) = subresource {
+        uri.push('/');
+        uri.push_str(subresource);
+    }
+    uri.push_str("?force=true&fieldManager=");
+    uri.push_str(manager);
+    let request = http::Request::patch(uri)
+        .header(http::header::CONTENT_TYPE, APPLY_PATCH)
+        .header(http::header::ACCEPT, "application/json")
+        .body(body)
+        .map_err(kube::Error::HttpError)?;
+    decode(client.request_text(request).await?)
+}
+
+/// Reads one object from the API server, past all caches.
+pub(crate) async fn get(
+    client: &Client,
+    resource: &ApiResource,
+    namespace: &str,
+    name: &str,
+) -> Result<RawObject, kube::Error> {
+    let request = http::Request::get(object_path(resource, namespace, name))
+        .header(http::header::ACCEPT, "application/json")
+        .body(Vec::new())
+        .map_err(kube::Error::HttpError)?;
+    decode(client.request_text(request).await?)
+}
+
+/// Path of one object. Names of Kubernetes objects need no escaping in a path; whoever builds a name that does gets a
+/// 404 or 400 from the server.
+pub(crate) fn object_path(resource: &ApiResource, namespace: &str, name: &str) -> String {
+    let namespace = (!namespace.is_empty()).then_some(namespace);
+    format!("{}/{name}", DynamicObject::url_path(resource, namespace))
+}
+
+fn decode(text: String) -> Result<RawObject, kube::Error> {
+    RawObject::from_text(text).map_err(kube::Error::SerdeError)
+}

@@ -1,0 +1,19 @@
+//! Small caches fed by one watch per resource (and namespace).
+//!
+//! In: a client and a [`CacheSpec`] per resource. Out: lookups without a request, and keys to reconcile.
+//! Every watch runs in its own task with its own back-off: one that fails delays no other. Objects are reduced to the
+//! facts that somebody asks for as soon as they arrive; nothing here keeps a whole object.
+
+mod child;
+mod raw;
+mod spec;
+mod store;
+mod watch;
+mod watches;
+
+pub use child::{Child, ChildHead, ChildView, OwnerHead, parse_head};
+pub use raw::RawObject;
+pub use spec::{CacheSpec, Change};
+pub use store::WatchCache;
+pub use watch::WatchState;
+pub use watches::{Namespaces, Watches};

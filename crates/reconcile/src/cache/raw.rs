@@ -1,0 +1,188 @@
+//! One object as the API server sent it: its JSON text, and the few names needed to file it.
+//!
+//! Decoding into a typed object is left to whoever needs it, so that an object that does not fit its type is one
+//! unreadable object and not a dead watch. `metadata.managedFields` is never turned into a tree.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use kube::{
+    Resource,
+    core::{ApiResource, DynamicResourceScope, ObjectMeta},
+};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// The JSON of one object with its identity.
+#[derive(Clone, Debug)]
+pub struct RawObject {
+    meta: ObjectMeta,
+    json: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Identified<'a> {
+    #[serde(borrow, default)]
+    metadata: Identity<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Identity<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    namespace: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    uid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    resource_version: Option<Cow<'a, str>>,
+    generation: Option<i64>,
+}
+
+impl RawObject {
+    /// Reads the identity out of `json`. Fails only when `json` is not an object with `metadata`.
+    pub fn new(json: Box<RawValue>) -> Result<Self, serde_json::Error> {
+        let Identified { metadata } = serde_json::from_str(json.get())?;
+        let meta = ObjectMeta {
+            name: metadata.name.map(Cow::into_owned),
+            namespace: metadata.namespace.map(Cow::into_owned),
+            uid: metadata.uid.map(Cow::into_owned),
+            resource_version: metadata.resource_version.map(Cow::into_owned),
+            generation: metadata.generation,
+            ..ObjectMeta::default()
+        };
+        Ok(Self { meta, json })
+    }
+
+    /// Reads an object from the text of a response.
+    pub fn from_text(text: String) -> Result<Self, serde_json::Error> {
+        Self::new(RawValue::from_string(text)?)
+    }
+
+    /// Name of the object.
+    pub fn name(&self) -> &str {
+        self.meta.name.as_deref().unwrap_or_default()
+    }
+
+    /// Namespace, empty for cluster-scoped objects.
+    pub fn namespace(&self) -> &str {
+        self.meta.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Uid given by the API server.
+    pub fn uid(&self) -> &str {
+        self.meta.uid.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.generation`, 0 when the kind has none.
+    pub fn generation(&self) -> i64 {
+        self.meta.generation.unwrap_or_default()
+    }
+
+    /// `metadata.resourceVersion` as a number, or 0. The API guarantees decimal numbers that grow with every write
+    /// for all resources it stores itself.
+    pub fn version(&self) -> u64 {
+        self.meta
+            .resource_version
+            .as_deref()
+            .and_then(|version| version.parse().ok())
+            .unwrap_or_default()
+    }
+
+    /// The whole JSON text. Decode your own small struct from it when you need only a few fields.
+    pub fn json(&self) -> &str {
+        self.json.get()
+    }
+
+    /// Decodes the whole object, without its `managedFields`.
+    pub fn decode<K: DeserializeOwned>(&self) -> Result<K, serde_json::Error> {
+        let mut top: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(self.json.get())?;
+        let trimmed = match top.get("metadata") {
+            Some(metadata) => {
+                let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(metadata.get())?;
+                match fields.remove("managedFields") {
+                    Some(_) => Some(serde_json::value::to_raw_value(&fields)?),
+                    None => None,
+                }
+            }
+            None => None,
+        };
+        match &trimmed {
+            Some(metadata) => {
+                top.insert(Cow::Borrowed("metadata"), metadata);
+                serde_json::from_slice(&serde_json::to_vec(&top)?)
+            }
+            None => serde_json::from_str(self.json.get()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(Box::<RawValue>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Resource for RawObject {
+    type DynamicType = ApiResource;
+    type Scope = DynamicResourceScope;
+
+    fn kind(resource: &ApiResource) -> Cow<'_, str> {
+        resource.kind.as_str().into()
+    }
+
+    fn group(resource: &ApiResource) -> Cow<'_, str> {
+        resource.group.as_str().into()
+    }
+
+    fn version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.version.as_str().into()
+    }
+
+    fn api_version(resource: &ApiResource) -> Cow<'_, str> {
+        resource.api_version.as_str().into()
+    }
+
+    fn plural(resource: &ApiResource) -> Cow<'_, str> {
+        resource.plural.as_str().into()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    const CONFIG_MAP: &str = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"n","uid":"u",
+        "resourceVersion":"42","labels":{"k":"\"q\""},"managedFields":[{"manager":"m","operation":"Apply",
+        "fieldsV1":{"f:data":{}}}]},"data":{"x":"1"}}"#;
+
+    #[test]
+    fn identity_is_read_and_managed_fields_are_left_out() {
+        let raw = RawObject::from_text(CONFIG_MAP.to_owned()).unwrap();
+        assert_eq!(
+            (raw.namespace(), raw.name(), raw.uid(), raw.version()),
+            ("n", "a", "u", 42)
+        );
+        let object: ConfigMap = raw.decode().unwrap();
+        assert!(object.metadata.managed_fields.is_none());
+        assert_eq!(object.metadata.labels.unwrap()["k"], "\"q\"");
+        assert_eq!(object.data.unwrap()["x"], "1");
+    }
+
+    #[test]
+    fn an_object_that_does_not_fit_its_type_is_still_an_object() {
+        let raw = RawObject::from_text(r#"{"metadata":{"name":"a"},"data":7}"#.to_owned()).unwrap();
+        assert_eq!(raw.name(), "a");
+        assert!(raw.decode::<ConfigMap>().is_err());
+    }
+}

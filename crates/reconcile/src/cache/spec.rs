@@ -1,0 +1,142 @@
+//! What one cache watches, what it keeps of each object, and whom a change wakes. Pure description, no I/O.
+
+use std::time::Duration;
+
+use kube::{Resource, core::ApiResource};
+use serde::de::DeserializeOwned;
+
+use super::raw::RawObject;
+use crate::key::ObjectKey;
+
+/// What happened to one object.
+#[derive(Debug)]
+pub struct Change<'a, T> {
+    /// Namespace of the object, empty for cluster-scoped ones.
+    pub namespace: &'a str,
+    /// Name of the object.
+    pub name: &'a str,
+    /// What the cache held before; `None` for a new object or one that was unreadable.
+    pub old: Option<&'a T>,
+    /// What it holds now; `None` when the object is gone or unreadable.
+    pub new: Option<&'a T>,
+    /// Why the object as it is now cannot be read, if so.
+    pub error: Option<&'a str>,
+}
+
+type Reduce<T> = Box<dyn Fn(&RawObject) -> Result<T, serde_json::Error> + Send + Sync>;
+type Index<T> = Box<dyn Fn(&T) -> Vec<String> + Send + Sync>;
+type OnChange<T> = Box<dyn Fn(&Change<'_, T>) -> Vec<ObjectKey> + Send + Sync>;
+
+/// Description of one [`WatchCache`](super::WatchCache) holding a `T` per object.
+pub struct CacheSpec<T> {
+    pub(super) resource: ApiResource,
+    pub(super) cluster_scoped: bool,
+    pub(super) labels: Option<String>,
+    pub(super) fields: Option<String>,
+    pub(super) page_size: u32,
+    pub(super) optional: bool,
+    pub(super) delay: Duration,
+    pub(super) reduce: Reduce<T>,
+    pub(super) index: Index<T>,
+    pub(super) on_change: OnChange<T>,
+}
+
+impl<T> std::fmt::Debug for CacheSpec<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CacheSpec")
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> CacheSpec<T> {
+    /// Watches every `K` and keeps what `reduce` takes from its raw JSON. Cheapest: decode a small struct of your own
+    /// from [`RawObject::json`].
+    pub fn raw<K>(reduce: impl Fn(&RawObject) -> Result<T, serde_json::Error> + Send + Sync + 'static) -> Self
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        Self {
+            resource: ApiResource::erase::<K>(&()),
+            cluster_scoped: false,
+            labels: None,
+            fields: None,
+            page_size: 100,
+            optional: false,
+            delay: Duration::ZERO,
+            reduce: Box::new(reduce),
+            index: Box::new(|_| Vec::new()),
+            on_change: Box::new(|_| Vec::new()),
+        }
+    }
+
+    /// Watches every `K`, decoded without its `managedFields`, and keeps what `reduce` makes of it.
+    pub fn typed<K>(reduce: impl Fn(K) -> T + Send + Sync + 'static) -> Self
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        Self::raw::<K>(move |raw| raw.decode().map(&reduce))
+    }
+
+    /// The resource has no namespace (Nodes, classes): one watch, whatever namespaces are watched.
+    #[must_use]
+    pub fn cluster_scoped(mut self) -> Self {
+        self.cluster_scoped = true;
+        self
+    }
+
+    /// Only objects that this label selector matches.
+    #[must_use]
+    pub fn labels(mut self, selector: &str) -> Self {
+        self.labels = Some(selector.to_owned());
+        self
+    }
+
+    /// Only objects that this field selector matches.
+    #[must_use]
+    pub fn fields(mut self, selector: &str) -> Self {
+        self.fields = Some(selector.to_owned());
+        self
+    }
+
+    /// Objects per page of a list; 100 unless told. Smaller pages lower peak memory.
+    #[must_use]
+    pub fn page_size(mut self, objects: u32) -> Self {
+        self.page_size = objects;
+        self
+    }
+
+    /// Work may start while this resource may not be watched (403). A resource that the API server does not serve
+    /// (404) never holds work back.
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// Keys under which [`WatchCache::indexed`](super::WatchCache::indexed) finds an object, e.g.
+    /// `model:<namespace>/<name>`.
+    #[must_use]
+    pub fn index(mut self, keys: impl Fn(&T) -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.index = Box::new(keys);
+        self
+    }
+
+    /// Whom a change wakes. Not called when a re-list brings an object that is already known in that version, nor for
+    /// the echo of our own write. Must be quick; it may look into other caches, not into its own.
+    #[must_use]
+    pub fn on_change(
+        mut self,
+        keys: impl Fn(&Change<'_, T>) -> Vec<ObjectKey> + Send + Sync + 'static,
+    ) -> Self {
+        self.on_change = Box::new(keys);
+        self
+    }
+
+    /// Wakes only after this time, so that a burst of changes costs one reconcile. Zero unless told.
+    #[must_use]
+    pub fn coalesce(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}

@@ -1,0 +1,386 @@
+//! What a watch cache holds, and how watch events change it. Pure: no clock, no client.
+//!
+//! Several streams (one per namespace) may feed one cache. A stream's events arrive in the order of their resource
+//! versions, which is what makes it safe to enter the answer of our own write before its echo arrives.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use parking_lot::RwLock;
+
+use super::{
+    raw::RawObject,
+    spec::{CacheSpec, Change},
+    watch::WatchState,
+};
+use crate::key::ObjectKey;
+
+/// Namespace and name.
+type FullName = (Arc<str>, Arc<str>);
+type Readable<T> = Result<Arc<T>, Arc<str>>;
+
+struct Entry<T> {
+    version: u64,
+    stream: usize,
+    epoch: u64,
+    value: Readable<T>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    epoch: u64,
+    listing: bool,
+    /// Highest version that the stream has shown us.
+    seen: u64,
+}
+
+struct Held<T> {
+    objects: HashMap<Box<str>, HashMap<Box<str>, Entry<T>>>,
+    index: HashMap<Box<str>, BTreeSet<FullName>>,
+    streams: Vec<Stream>,
+    count: usize,
+}
+
+/// Reduced facts of all watched objects of one resource; lookups cost no request and clone no object.
+pub struct WatchCache<T> {
+    held: RwLock<Held<T>>,
+    spec: CacheSpec<T>,
+    namespaces: Vec<String>,
+    pub(super) states: tokio::sync::watch::Sender<Vec<WatchState>>,
+}
+
+impl<T> std::fmt::Debug for WatchCache<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WatchCache")
+            .field("resource", &self.spec.resource.plural)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> WatchCache<T> {
+    /// An empty cache; `namespaces` has one entry per stream, or none for a single stream over everything.
+    pub(super) fn new(spec: CacheSpec<T>, namespaces: Vec<String>) -> Self {
+        let streams = namespaces.len().max(1);
+        Self {
+            held: RwLock::new(Held {
+                objects: HashMap::new(),
+                index: HashMap::new(),
+                streams: (0..streams).map(|_| Stream::default()).collect(),
+                count: 0,
+            }),
+            spec,
+            namespaces,
+            states: tokio::sync::watch::Sender::new(vec![WatchState::Starting; streams]),
+        }
+    }
+
+    /// The object `namespace`/`name`; empty namespace for cluster-scoped ones. `None` also when it is unreadable.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
+        self.held
+            .read()
+            .objects
+            .get(namespace)?
+            .get(name)?
+            .value
+            .clone()
+            .ok()
+    }
+
+    /// Why the object cannot be read, if it exists and cannot.
+    pub fn unreadable(&self, namespace: &str, name: &str) -> Option<Arc<str>> {
+        self.held
+            .read()
+            .objects
+            .get(namespace)?
+            .get(name)?
+            .value
+            .as_ref()
+            .err()
+            .cloned()
+    }
+
+    /// Whether the object exists, readable or not.
+    pub fn exists(&self, namespace: &str, name: &str) -> bool {
+        self.held
+            .read()
+            .objects
+            .get(namespace)
+            .is_some_and(|objects| objects.contains_key(name))
+    }
+
+    /// All readable objects filed under `key` by the spec's index, ordered by namespace and name.
+    pub fn indexed(&self, key: &str) -> Vec<Arc<T>> {
+        let held = self.held.read();
+        let Some(names) = held.index.get(key) else {
+            return Vec::new();
+        };
+        names
+            .iter()
+            .filter_map(|(namespace, name)| held.objects.get(&**namespace)?.get(&**name)?.value.clone().ok())
+            .collect()
+    }
+
+    /// Namespace and name of all objects filed under `key`, in order.
+    pub fn indexed_names(&self, key: &str) -> Vec<FullName> {
+        self.held
+            .read()
+            .index
+            .get(key)
+            .map(|names| names.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// All readable objects, in no particular order; of one namespace when given.
+    pub fn list(&self, namespace: Option<&str>) -> Vec<Arc<T>> {
+        let held = self.held.read();
+        let readable = |objects: &HashMap<Box<str>, Entry<T>>| {
+            objects
+                .values()
+                .filter_map(|entry| entry.value.clone().ok())
+                .collect::<Vec<_>>()
+        };
+        match namespace {
+            Some(namespace) => held.objects.get(namespace).map(readable).unwrap_or_default(),
+            None => held.objects.values().flat_map(readable).collect(),
+        }
+    }
+
+    /// Namespace and name of every object, readable or not: what a forced resync looks at.
+    pub fn names(&self) -> Vec<FullName> {
+        let held = self.held.read();
+        held.objects
+            .iter()
+            .flat_map(|(namespace, objects)| {
+                let namespace: Arc<str> = (&**namespace).into();
+                objects
+                    .keys()
+                    .map(move |name| (namespace.clone(), (&**name).into()))
+            })
+            .collect()
+    }
+
+    /// Number of objects, readable or not.
+    pub fn len(&self) -> usize {
+        self.held.read().count
+    }
+
+    /// Whether the cache holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// State of each stream (one per watched namespace).
+    pub fn state(&self) -> Vec<WatchState> {
+        self.states.borrow().clone()
+    }
+
+    /// Whether every stream has listed its objects, or what it watches is not served by this cluster.
+    pub fn settled(&self) -> bool {
+        self.states
+            .borrow()
+            .iter()
+            .all(|state| state.settled(self.spec.optional))
+    }
+
+    /// Enters the answer of our own write, so that the next reconcile sees it and its echo wakes nobody.
+    pub fn observe_written(&self, raw: &RawObject) {
+        let mut held = self.held.write();
+        let stream = match self
+            .namespaces
+            .iter()
+            .position(|namespace| namespace == raw.namespace())
+        {
+            Some(stream) => stream,
+            None if self.namespaces.is_empty() => 0,
+            None => return,
+        };
+        // While listing, the list decides; and what the stream has passed already may be deleted by now.
+        if held.streams[stream].listing
+            || held.streams[stream].epoch == 0
+            || raw.version() <= held.streams[stream].seen
+        {
+            return;
+        }
+        let _ = self.upsert(&mut held, stream, raw);
+    }
+
+    pub(super) fn spec(&self) -> &CacheSpec<T> {
+        &self.spec
+    }
+
+    /// The stream starts a new list.
+    pub(super) fn begin(&self, stream: usize) {
+        let mut held = self.held.write();
+        held.streams[stream].epoch += 1;
+        held.streams[stream].listing = true;
+    }
+
+    /// The stream shows an object, listed or changed. Returns whom to wake.
+    pub(super) fn put(&self, stream: usize, raw: &RawObject) -> Vec<ObjectKey> {
+        let mut held = self.held.write();
+        let version = raw.version();
+        held.streams[stream].seen = held.streams[stream].seen.max(version);
+        let epoch = held.streams[stream].epoch;
+        let known = held
+            .objects
+            .get_mut(raw.namespace())
+            .and_then(|objects| objects.get_mut(raw.name()));
+        if let Some(entry) = known
+            && version != 0
+            && entry.version >= version
+        {
+            entry.epoch = epoch;
+            return Vec::new();
+        }
+        let (old, new) = self.upsert(&mut held, stream, raw);
+        drop(held);
+        self.wake(raw.namespace(), raw.name(), old, Some(new))
+    }
+
+    /// The stream says that an object is gone. Returns whom to wake.
+    pub(super) fn delete(&self, stream: usize, raw: &RawObject) -> Vec<ObjectKey> {
+        let mut held = self.held.write();
+        held.streams[stream].seen = held.streams[stream].seen.max(raw.version());
+        match self.remove(&mut held, raw.namespace(), raw.name()) {
+            Some(old) => {
+                drop(held);
+                self.wake(raw.namespace(), raw.name(), Some(old), None)
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// The stream has listed everything: what it did not show is gone. Returns whom to wake.
+    pub(super) fn end(&self, stream: usize) -> Vec<ObjectKey> {
+        let mut held = self.held.write();
+        held.streams[stream].listing = false;
+        let epoch = held.streams[stream].epoch;
+        self.sweep(held, |entry| entry.stream == stream && entry.epoch != epoch)
+    }
+
+    /// The resource is no longer served: everything of this stream is gone. Returns whom to wake.
+    pub(super) fn clear(&self, stream: usize) -> Vec<ObjectKey> {
+        let held = self.held.write();
+        self.sweep(held, |entry| entry.stream == stream)
+    }
+
+    fn sweep(
+        &self,
+        mut held: parking_lot::RwLockWriteGuard<'_, Held<T>>,
+        gone: impl Fn(&Entry<T>) -> bool,
+    ) -> Vec<ObjectKey> {
+        let names: Vec<(Box<str>, Box<str>)> = held
+            .objects
+            .iter()
+            .flat_map(|(namespace, objects)| {
+                let gone = &gone;
+                objects
+                    .iter()
+                    .filter(move |(_, entry)| gone(entry))
+                    .map(|(name, _)| (namespace.clone(), name.clone()))
+            })
+            .collect();
+        let removed: Vec<_> = names
+            .into_iter()
+            .filter_map(|(namespace, name)| {
+                let old = self.remove(&mut held, &namespace, &name)?;
+                Some((namespace, name, old))
+            })
+            .collect();
+        drop(held);
+        removed
+            .into_iter()
+            .flat_map(|(namespace, name, old)| self.wake(&namespace, &name, Some(old), None))
+            .collect()
+    }
+
+    fn upsert(
+        &self,
+        held: &mut Held<T>,
+        stream: usize,
+        raw: &RawObject,
+    ) -> (Option<Readable<T>>, Readable<T>) {
+        let value = match (self.spec.reduce)(raw) {
+            Ok(value) => Ok(Arc::new(value)),
+            Err(error) => Err(Arc::from(error.to_string())),
+        };
+        let old = self.remove(held, raw.namespace(), raw.name());
+        if let Ok(value) = &value {
+            for key in (self.spec.index)(value) {
+                held.index
+                    .entry(key.into())
+                    .or_default()
+                    .insert((raw.namespace().into(), raw.name().into()));
+            }
+        }
+        let epoch = held.streams[stream].epoch;
+        let entry = Entry {
+            version: raw.version(),
+            stream,
+            epoch,
+            value: value.clone(),
+        };
+        held.objects
+            .entry(raw.namespace().into())
+            .or_default()
+            .insert(raw.name().into(), entry);
+        held.count += 1;
+        (old, value)
+    }
+
+    fn remove(&self, held: &mut Held<T>, namespace: &str, name: &str) -> Option<Readable<T>> {
+        let objects = held.objects.get_mut(namespace)?;
+        let entry = objects.remove(name)?;
+        if objects.is_empty() {
+            held.objects.remove(namespace);
+        }
+        held.count -= 1;
+        if let Ok(value) = &entry.value {
+            for key in (self.spec.index)(value) {
+                if let Some(names) = held.index.get_mut(key.as_str()) {
+                    names.remove(&(Arc::from(namespace), Arc::from(name)));
+                    if names.is_empty() {
+                        held.index.remove(key.as_str());
+                    }
+                }
+            }
+        }
+        Some(entry.value)
+    }
+
+    fn wake(
+        &self,
+        namespace: &str,
+        name: &str,
+        old: Option<Readable<T>>,
+        new: Option<Readable<T>>,
+    ) -> Vec<ObjectKey> {
+        let (old, old_error) = split(old);
+        let (new, error) = split(new);
+        if error.is_some() && error == old_error {
+            return Vec::new();
+        }
+        let change = Change {
+            namespace,
+            name,
+            old: old.as_deref(),
+            new: new.as_deref(),
+            error: error.as_deref(),
+        };
+        (self.spec.on_change)(&change)
+    }
+}
+
+fn split<T>(value: Option<Readable<T>>) -> (Option<Arc<T>>, Option<Arc<str>>) {
+    match value {
+        Some(Ok(value)) => (Some(value), None),
+        Some(Err(error)) => (None, Some(error)),
+        None => (None, None),
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
