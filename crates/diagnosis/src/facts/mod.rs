@@ -13,7 +13,8 @@ pub use claim::ClaimFacts;
 pub use event::EventFacts;
 pub use node::{NodeFacts, TaintFacts};
 pub use pod::{
-    ContainerFacts, ContainerState, Owner, Placement, PodFacts, PodPhase, ProbeFacts, Scheduling, Termination,
+    ContainerFacts, ContainerRole, ContainerState, Owner, Placement, PodFacts, PodPhase, ProbeFacts,
+    Scheduling, Termination,
 };
 pub use workload::{ConditionFacts, WorkloadFacts};
 

@@ -5,7 +5,7 @@ mod container;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodCondition, PodSpec, PodStatus, Toleration};
 
-pub use container::{ContainerFacts, ContainerState, ProbeFacts, Termination};
+pub use container::{ContainerFacts, ContainerRole, ContainerState, ProbeFacts, Termination};
 
 use super::{DeviceCounts, KIND_LABEL, NAME_LABEL, boxed, count_of, devices};
 
@@ -330,7 +330,8 @@ mod tests {
         assert!(matches!(facts.scheduling, Scheduling::Refused { .. }));
         assert!(!facts.holds_devices());
         assert_eq!(facts.containers.len(), 2);
-        assert!(facts.containers[0].init && !facts.containers[1].init);
+        assert_eq!(facts.containers[0].role, ContainerRole::Init);
+        assert_eq!(facts.containers[1].role, ContainerRole::Main);
     }
 
     #[test]

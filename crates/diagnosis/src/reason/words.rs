@@ -56,6 +56,9 @@ reasons! {
     WaitingForScheduler: Progressing,
         "The scheduler has not decided about the Pod, or a scheduling gate holds it back.",
         "Check that kube-scheduler (or the scheduler named by the Pod) runs, or remove the gate.";
+    WaitingForPreemption: Progressing,
+        "The scheduler is removing Pods of lower priority to make room.",
+        "Wait until those Pods have ended.";
     PullingImage: Loading,
         "The node downloads the container image; inference images have several gigabytes.",
         "Wait; use a registry near the nodes or pre-pull the image if this takes too long.";
@@ -98,9 +101,6 @@ reasons! {
     EngineRefusedArguments: Blocked,
         "The engine ended at once because it does not know or accept its command line.",
         "Correct args or command; compare with the help text of that engine version.";
-    WaitingForPreemption: Progressing,
-        "The scheduler is removing Pods of lower priority to make room.",
-        "Wait until those Pods have ended.";
     GpusTaken: Blocked,
         "Nodes carry the GPUs asked for, but not enough of them are free on one node.",
         "Ask for fewer GPUs per replica, free some, or add a node.";

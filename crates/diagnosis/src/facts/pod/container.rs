@@ -51,6 +51,20 @@ pub struct ProbeFacts {
     pub target: Box<str>,
     /// Seconds until a probe that never succeeds gives up: initial delay + failures × period.
     pub budget_seconds: i64,
+    /// Seconds between two tries.
+    pub period_seconds: i64,
+}
+
+/// The part of a container in its Pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ContainerRole {
+    /// Runs to its end before the next starts.
+    Init,
+    /// An init container that runs beside the others (`restartPolicy: Always`).
+    Sidecar,
+    /// The Pod's work.
+    #[default]
+    Main,
 }
 
 /// What a diagnosis needs of a container.
@@ -58,10 +72,8 @@ pub struct ProbeFacts {
 pub struct ContainerFacts {
     /// Name.
     pub name: Box<str>,
-    /// It is an init container.
-    pub init: bool,
-    /// It is an init container that runs beside the others (`restartPolicy: Always`).
-    pub sidecar: bool,
+    /// Its part in the Pod.
+    pub role: ContainerRole,
     /// Image, as written in the spec.
     pub image: Box<str>,
     /// State now.
@@ -99,15 +111,24 @@ pub(super) fn containers(spec: &PodSpec, status: &PodStatus) -> Box<[ContainerFa
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let init_statuses = status.init_container_statuses.as_deref().unwrap_or_default();
     let statuses = status.container_statuses.as_deref().unwrap_or_default();
-    let first = init.iter().map(|container| one(container, true, init_statuses));
+    let first = init
+        .iter()
+        .map(|container| one(container, init_role(container), init_statuses));
     let then = spec
         .containers
         .iter()
-        .map(|container| one(container, false, statuses));
+        .map(|container| one(container, ContainerRole::Main, statuses));
     first.chain(then).collect()
 }
 
-fn one(container: &Container, init: bool, statuses: &[ContainerStatus]) -> ContainerFacts {
+fn init_role(container: &Container) -> ContainerRole {
+    match container.restart_policy.as_deref() {
+        Some("Always") => ContainerRole::Sidecar,
+        _ => ContainerRole::Init,
+    }
+}
+
+fn one(container: &Container, role: ContainerRole, statuses: &[ContainerStatus]) -> ContainerFacts {
     let status = statuses.iter().find(|status| status.name == container.name);
     let limits = container
         .resources
@@ -115,15 +136,14 @@ fn one(container: &Container, init: bool, statuses: &[ContainerStatus]) -> Conta
         .and_then(|resources| resources.limits.as_ref());
     ContainerFacts {
         name: container.name.as_str().into(),
-        init,
-        sidecar: init && container.restart_policy.as_deref() == Some("Always"),
+        role,
         image: container.image.as_deref().unwrap_or_default().into(),
         state: status
             .and_then(|status| status.state.as_ref())
             .map_or(ContainerState::Unreported, state),
         last: status
             .and_then(|status| status.last_state.as_ref()?.terminated.as_ref())
-            .map(termination),
+            .map(|ending| Box::new(termination(ending))),
         restarts: status.map_or(0, |status| status.restart_count),
         ready: status.is_some_and(|status| status.ready),
         started: status.and_then(|status| status.started).unwrap_or(false),
@@ -138,7 +158,7 @@ fn one(container: &Container, init: bool, statuses: &[ContainerStatus]) -> Conta
 
 fn state(state: &ApiState) -> ContainerState {
     if let Some(ending) = &state.terminated {
-        ContainerState::Terminated(termination(ending))
+        ContainerState::Terminated(Box::new(termination(ending)))
     } else if state.running.is_some() {
         ContainerState::Running
     } else if let Some(waiting) = &state.waiting {
@@ -151,18 +171,18 @@ fn state(state: &ApiState) -> ContainerState {
     }
 }
 
-fn termination(ending: &ContainerStateTerminated) -> Box<Termination> {
+fn termination(ending: &ContainerStateTerminated) -> Termination {
     let ran = ending
         .started_at
         .as_ref()
         .zip(ending.finished_at.as_ref())
         .map(|(from, to)| to.0.as_second().saturating_sub(from.0.as_second()));
-    Box::new(Termination {
+    Termination {
         exit_code: ending.exit_code,
         reason: boxed(ending.reason.as_ref()),
         message: boxed(ending.message.as_ref()),
         ran_seconds: ran,
-    })
+    }
 }
 
 fn probe(container: &Container, probe: Option<&Probe>) -> Option<Box<ProbeFacts>> {
@@ -186,6 +206,7 @@ fn probe(container: &Container, probe: Option<&Probe>) -> Option<Box<ProbeFacts>
     Some(Box::new(ProbeFacts {
         target: target.into(),
         budget_seconds: delay.saturating_add(period.saturating_mul(failures)),
+        period_seconds: period,
     }))
 }
 
@@ -217,7 +238,7 @@ mod tests {
             "resources": {"limits": {"memory": "32Gi"}}
         }))
         .unwrap();
-        let facts = one(&container, false, &[]);
+        let facts = one(&container, ContainerRole::Main, &[]);
         let startup = facts.startup.unwrap();
         assert_eq!(&*startup.target, "GET :8000/health");
         assert_eq!(startup.budget_seconds, 605);
@@ -237,7 +258,7 @@ mod tests {
                 "startedAt": "2026-11-01T10:00:00Z", "finishedAt": "2026-11-01T10:10:05Z"}}
         }))
         .unwrap();
-        let facts = one(&container, false, &[status]);
+        let facts = one(&container, ContainerRole::Main, &[status]);
         assert_eq!(facts.ending().unwrap().ran_seconds, Some(605));
         assert_eq!(facts.restarts, 2);
     }
