@@ -3,11 +3,13 @@
 //! In: choices of a test or person. Out: a running [`Cluster`] and the operator as a process in front of it. It simulates
 //! hardware and third-party programs, never Kubernetes, and must not ship in the operator.
 
+pub mod node;
 pub mod operator;
 pub mod plane;
 pub mod process;
 pub mod wait;
 
+pub use node::{Faults, GpuModel, ImageEntry, ImageTable, NodeOptions, NodeSpec, SimulatedNodes, Target};
 pub use operator::OperatorProcess;
 pub use plane::{Access, Cluster, ClusterBuilder, ClusterError, Identity, Program, shared};
 pub use wait::until;

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use super::cluster::Cluster;
 use super::error::ClusterError;
+use super::pki::Identity;
 use super::runtime::Background;
 use super::start;
+use crate::node::{NodeOptions, NodeSpec, SimulatedNodes};
 
 /// The choices; every default suits an integration test.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +19,8 @@ pub struct ClusterBuilder {
     pub(super) audit: bool,
     pub(super) api_server_flags: Vec<String>,
     pub(super) controller_manager_flags: Vec<String>,
+    nodes: Vec<NodeSpec>,
+    node_options: NodeOptions,
 }
 
 impl ClusterBuilder {
@@ -56,15 +60,37 @@ impl ClusterBuilder {
         self
     }
 
+    /// One more simulated node, registered before [`ClusterBuilder::start`] returns.
+    #[must_use]
+    pub fn node(mut self, node: NodeSpec) -> Self {
+        self.nodes.push(node);
+        self
+    }
+
+    /// How the simulated nodes behave: images, speed, back-offs.
+    #[must_use]
+    pub fn node_options(mut self, options: impl Into<NodeOptions>) -> Self {
+        self.node_options = options.into();
+        self
+    }
+
     /// Starts the cluster and waits until Pods can be created in it, about three seconds. The first start on a machine
     /// builds the executables, which takes minutes and reports its progress on standard error.
-    pub async fn start(self) -> Result<Cluster, ClusterError> {
+    pub async fn start(mut self) -> Result<Cluster, ClusterError> {
         let background = Background::start("local-cluster")
             .map_err(ClusterError::io("cannot start the cluster's threads"))?;
+        let specs = std::mem::take(&mut self.nodes);
+        let options = self.node_options.clone();
         let started = background.run(start::start(self)).await;
         let plane = started.ok_or(ClusterError::CutShort {
             what: "starting the cluster",
         })??;
-        Ok(Cluster::new(plane, background))
+        let nodes = if specs.is_empty() {
+            None
+        } else {
+            let config = plane.access(Identity::Admin).config().await?;
+            Some(SimulatedNodes::start(config, specs, options).await?)
+        };
+        Ok(Cluster::new(plane, background, nodes))
     }
 }

@@ -21,6 +21,7 @@ use super::pki::Identity;
 use super::proxy::FaultProxy;
 use super::runtime::Background;
 use super::start::Plane;
+use crate::node::SimulatedNodes;
 use crate::process::Signal;
 
 /// How long a token of [`Cluster::token_for`] is good, in seconds: longer than any test.
@@ -29,6 +30,8 @@ const TOKEN_SECONDS: i64 = 24 * 3600;
 /// A control plane that runs on this machine for as long as this value lives.
 #[derive(Debug)]
 pub struct Cluster {
+    // Dropped first: what runs on nodes needs the plane.
+    nodes: Option<SimulatedNodes>,
     plane: Plane,
     background: Background,
 }
@@ -39,8 +42,17 @@ impl Cluster {
         ClusterBuilder::default()
     }
 
-    pub(super) fn new(plane: Plane, background: Background) -> Self {
-        Self { plane, background }
+    pub(super) fn new(plane: Plane, background: Background, nodes: Option<SimulatedNodes>) -> Self {
+        Self {
+            nodes,
+            plane,
+            background,
+        }
+    }
+
+    /// The simulated nodes; `None` when the cluster was built without any.
+    pub fn nodes(&self) -> Option<&SimulatedNodes> {
+        self.nodes.as_ref()
     }
 
     /// The API server's address, `https://127.0.0.1:<port>`; the same across its restarts.

@@ -26,6 +26,9 @@ pub enum ClusterError {
     /// A process cannot be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// The simulated nodes cannot be started.
+    #[error(transparent)]
+    Nodes(#[from] crate::node::NodeError),
     /// A client cannot be made.
     #[error(transparent)]
     Access(#[from] AccessError),

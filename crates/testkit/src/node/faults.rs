@@ -1,0 +1,431 @@
+//! Faults ordered by a test: orders in, the state that nodes, pulls, Pods and containers look at out.
+//! It must not act by itself; whoever runs the thing watches its own part and does what it says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_sim::FaultHandle;
+use engine_sim::fault::{Death, Health};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+/// Containers that a fault is for: all of the Pods whose name begins so, or one by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    namespace: String,
+    pod_prefix: String,
+    container: Option<String>,
+}
+
+impl Target {
+    /// All containers of the Pods in `namespace` whose name begins with `prefix`.
+    pub fn pods(namespace: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            pod_prefix: prefix.into(),
+            container: None,
+        }
+    }
+
+    /// Only the container of this name.
+    #[must_use]
+    pub fn container(mut self, name: impl Into<String>) -> Self {
+        self.container = Some(name.into());
+        self
+    }
+
+    fn covers_pod(&self, namespace: &str, pod: &str) -> bool {
+        self.namespace == namespace && pod.starts_with(&self.pod_prefix)
+    }
+
+    fn covers(&self, namespace: &str, pod: &str, container: &str) -> bool {
+        self.covers_pod(namespace, pod) && self.container.as_deref().is_none_or(|name| name == container)
+    }
+}
+
+/// A fault that stays until it is taken back, for containers that start later too.
+#[derive(Clone, Debug)]
+enum Standing {
+    AtStart(Option<Death>),
+    Unready(bool),
+    Health(Health),
+    SlowLoad(f64),
+    StallLoad(bool),
+}
+
+/// What is wrong with a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NodeFault {
+    /// `Ready` is `False` with this message.
+    pub(crate) not_ready: Option<String>,
+    /// No heartbeats, no status of Pods: the node is cut off.
+    pub(crate) silent: bool,
+    /// `DiskPressure` is `True`.
+    pub(crate) disk_pressure: bool,
+}
+
+#[derive(Debug)]
+struct PullFault {
+    reference: String,
+    remaining: u32,
+    message: String,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    standing: Vec<(Target, Standing)>,
+    pods: HashMap<(String, String), Arc<PodFaults>>,
+    failing_pulls: Vec<PullFault>,
+    slow_pulls: HashMap<String, Duration>,
+}
+
+/// Orders faults. Cheap to clone; all clones order for the same nodes.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    state: Arc<Mutex<State>>,
+    nodes: Arc<watch::Sender<HashMap<String, NodeFault>>>,
+}
+
+impl Faults {
+    /// Ends the containers that run now with `code`; `message` is the last line of their log. Returns how many.
+    pub fn crash(&self, target: &Target, code: i32, message: &str) -> usize {
+        self.kill(
+            target,
+            &Death::Crash {
+                code,
+                message: message.to_owned(),
+            },
+        )
+    }
+
+    /// Kills the containers that run now for memory. Returns how many.
+    pub fn oom(&self, target: &Target) -> usize {
+        self.kill(target, &Death::OutOfMemory)
+    }
+
+    /// Every start ends at once with `code` and `message`, until [`Faults::heal`].
+    pub fn crash_at_start(&self, target: &Target, code: i32, message: &str) {
+        let death = Death::Crash {
+            code,
+            message: message.to_owned(),
+        };
+        self.stand(target, Standing::AtStart(Some(death)));
+    }
+
+    /// Every start ends in an out-of-memory kill, until [`Faults::heal`].
+    pub fn oom_at_start(&self, target: &Target) {
+        self.stand(target, Standing::AtStart(Some(Death::OutOfMemory)));
+    }
+
+    /// Engines accept connections and never answer, until [`Faults::heal`].
+    pub fn hang(&self, target: &Target) {
+        self.stand(target, Standing::Health(Health::Hanging));
+    }
+
+    /// Engines answer 503 on their health path, until [`Faults::heal`].
+    pub fn fail_health(&self, target: &Target) {
+        self.stand(target, Standing::Health(Health::Failing));
+    }
+
+    /// Readiness probes fail, whatever their kind, until [`Faults::heal`].
+    pub fn fail_readiness(&self, target: &Target) {
+        self.stand(target, Standing::Unready(true));
+    }
+
+    /// Loading takes `factor` times as long for engines that start from now on, until [`Faults::heal`].
+    pub fn slow_load(&self, target: &Target, factor: f64) {
+        self.stand(target, Standing::SlowLoad(factor));
+    }
+
+    /// Loading stands still until [`Faults::heal`].
+    pub fn stall_load(&self, target: &Target) {
+        self.stand(target, Standing::StallLoad(true));
+    }
+
+    /// Takes back every fault that stands for exactly this target.
+    pub fn heal(&self, target: &Target) {
+        let mut state = self.state.lock();
+        state.standing.retain(|(standing, _)| standing != target);
+        let healthy = [
+            Standing::AtStart(None),
+            Standing::Unready(false),
+            Standing::Health(Health::Normal),
+            Standing::SlowLoad(1.0),
+            Standing::StallLoad(false),
+        ];
+        for fault in healthy {
+            state.apply(target, &fault);
+        }
+    }
+
+    /// The next `times` pulls of `reference` (as written in the Pod) fail with `message`.
+    pub fn fail_pull(&self, reference: &str, times: u32, message: &str) {
+        let fault = PullFault {
+            reference: reference.to_owned(),
+            remaining: times,
+            message: message.to_owned(),
+        };
+        self.state.lock().failing_pulls.push(fault);
+    }
+
+    /// Pulls of `reference` take this long from now on.
+    pub fn slow_pull(&self, reference: &str, time: Duration) {
+        self.state.lock().slow_pulls.insert(reference.to_owned(), time);
+    }
+
+    /// Evicts the Pods of the target as kubelet does when the disk fills up. Returns how many.
+    pub fn evict(&self, target: &Target) -> usize {
+        let message = "The node was low on resource: ephemeral-storage. Threshold quantity: 53687091200, \
+                       available: 40532396Ki. ";
+        let state = self.state.lock();
+        let hit = state
+            .pods
+            .iter()
+            .filter(|((ns, pod), _)| target.covers_pod(ns, pod));
+        hit.inspect(|(_, pod)| {
+            pod.eviction.send_replace(Some(message.to_owned()));
+        })
+        .count()
+    }
+
+    /// The node reports `Ready=False` with this message; `None` makes it ready again.
+    pub fn node_not_ready(&self, node: &str, message: Option<&str>) {
+        self.on_node(node, |fault| fault.not_ready = message.map(str::to_owned));
+    }
+
+    /// Cuts a node off: no heartbeats and no Pod status until it is joined again. Its containers go on.
+    pub fn cut_off(&self, node: &str, cut_off: bool) {
+        self.on_node(node, |fault| fault.silent = cut_off);
+    }
+
+    /// The node reports `DiskPressure`.
+    pub fn disk_pressure(&self, node: &str, pressure: bool) {
+        self.on_node(node, |fault| fault.disk_pressure = pressure);
+    }
+
+    fn on_node(&self, node: &str, change: impl FnOnce(&mut NodeFault)) {
+        self.nodes
+            .send_modify(|nodes| change(nodes.entry(node.to_owned()).or_default()));
+    }
+
+    fn stand(&self, target: &Target, fault: Standing) {
+        let mut state = self.state.lock();
+        state.apply(target, &fault);
+        state.standing.push((target.clone(), fault));
+    }
+
+    fn kill(&self, target: &Target, death: &Death) -> usize {
+        self.state
+            .lock()
+            .containers(target)
+            .filter(|container| container.kill(death))
+            .count()
+    }
+
+    pub(crate) fn node_faults(&self) -> watch::Receiver<HashMap<String, NodeFault>> {
+        self.nodes.subscribe()
+    }
+
+    pub(crate) fn of_node(&self, node: &str) -> NodeFault {
+        self.nodes.borrow().get(node).cloned().unwrap_or_default()
+    }
+
+    /// The message of the fault that this pull meets, and how long it takes.
+    pub(crate) fn pull(&self, reference: &str) -> (Option<String>, Duration) {
+        let mut state = self.state.lock();
+        let time = state.slow_pulls.get(reference).copied().unwrap_or_default();
+        let fault = state
+            .failing_pulls
+            .iter_mut()
+            .find(|f| f.reference == reference && f.remaining > 0);
+        let message = fault.map(|fault| {
+            fault.remaining -= 1;
+            fault.message.clone()
+        });
+        (message, time)
+    }
+
+    /// The faults of a new Pod with these containers.
+    pub(crate) fn register(&self, namespace: &str, pod: &str, containers: &[&str]) -> Arc<PodFaults> {
+        let mut state = self.state.lock();
+        let of = |name: &&str| ((*name).to_owned(), ContainerFaults::default());
+        let faults = Arc::new(PodFaults {
+            eviction: watch::Sender::new(None),
+            containers: containers.iter().map(of).collect(),
+        });
+        for (name, container) in &faults.containers {
+            let standing = state
+                .standing
+                .iter()
+                .filter(|(target, _)| target.covers(namespace, pod, name));
+            standing.for_each(|(_, fault)| container.apply(fault));
+        }
+        state
+            .pods
+            .insert((namespace.to_owned(), pod.to_owned()), Arc::clone(&faults));
+        faults
+    }
+
+    /// Forgets a Pod, unless another one has taken its name.
+    pub(crate) fn forget(&self, namespace: &str, pod: &str, faults: &Arc<PodFaults>) {
+        let key = (namespace.to_owned(), pod.to_owned());
+        let mut state = self.state.lock();
+        if state.pods.get(&key).is_some_and(|kept| Arc::ptr_eq(kept, faults)) {
+            state.pods.remove(&key);
+        }
+    }
+}
+
+impl State {
+    fn containers<'a>(&'a self, target: &'a Target) -> impl Iterator<Item = &'a ContainerFaults> {
+        self.pods.iter().flat_map(move |((namespace, pod), faults)| {
+            let of_pod = faults.containers.iter();
+            of_pod
+                .filter(move |(name, _)| target.covers(namespace, pod, name))
+                .map(|(_, faults)| faults)
+        })
+    }
+
+    fn apply(&self, target: &Target, fault: &Standing) {
+        self.containers(target)
+            .for_each(|container| container.apply(fault));
+    }
+}
+
+/// Faults of one Pod.
+#[derive(Debug)]
+pub(crate) struct PodFaults {
+    eviction: watch::Sender<Option<String>>,
+    containers: HashMap<String, ContainerFaults>,
+}
+
+impl PodFaults {
+    /// Resolves with kubelet's message once the Pod is to be evicted.
+    pub(crate) async fn evicted(&self) -> String {
+        let mut eviction = self.eviction.subscribe();
+        let ordered = eviction.wait_for(Option::is_some).await;
+        match ordered.ok().and_then(|message| message.clone()) {
+            Some(message) => message,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(crate) fn container(&self, name: &str) -> ContainerFaults {
+        self.containers.get(name).cloned().unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    running: bool,
+    deaths: u64,
+    death: Option<Death>,
+    at_start: Option<Death>,
+    unready: bool,
+}
+
+/// Faults of one container, over its restarts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ContainerFaults {
+    /// What the engine itself acts on.
+    pub(crate) engine: FaultHandle,
+    orders: Arc<watch::Sender<Orders>>,
+}
+
+impl ContainerFaults {
+    fn apply(&self, fault: &Standing) {
+        match fault {
+            Standing::AtStart(death) => self.orders.send_modify(|o| o.at_start.clone_from(death)),
+            Standing::Unready(unready) => self.orders.send_modify(|o| o.unready = *unready),
+            Standing::Health(health) => self.engine.health(*health),
+            Standing::SlowLoad(factor) => self.engine.slow_load(*factor),
+            Standing::StallLoad(stalled) => self.engine.stall_load(*stalled),
+        }
+    }
+
+    fn kill(&self, death: &Death) -> bool {
+        let running = self.orders.borrow().running;
+        if running {
+            self.orders.send_modify(|o| {
+                o.deaths += 1;
+                o.death = Some(death.clone());
+            });
+        }
+        running
+    }
+
+    /// Readiness probes must fail.
+    pub(crate) fn unready(&self) -> bool {
+        self.orders.borrow().unready
+    }
+
+    /// Marks the container as running and resolves with the death ordered for this run.
+    pub(crate) fn death_of_run(&self) -> impl Future<Output = Death> + Send + use<> {
+        self.orders.send_modify(|o| o.running = true);
+        let sender = Arc::clone(&self.orders);
+        let mut orders = self.orders.subscribe();
+        let seen = orders.borrow_and_update().deaths;
+        async move {
+            let due = orders.wait_for(|o| o.at_start.is_some() || o.deaths > seen).await;
+            let death = due
+                .ok()
+                .and_then(|o| o.at_start.clone().or_else(|| o.death.clone()));
+            drop(sender);
+            match death {
+                Some(death) => death,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The run is over.
+    pub(crate) fn run_ended(&self) {
+        self.orders.send_modify(|o| o.running = false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn standing_faults_reach_later_pods_and_heal() {
+        let faults = Faults::default();
+        let target = Target::pods("ns", "chat-").container("engine");
+        faults.crash_at_start(&target, 3, "boom");
+        let pod = faults.register("ns", "chat-1", &["engine", "other"]);
+        let death = pod.container("engine").death_of_run().await;
+        assert_eq!(
+            death,
+            Death::Crash {
+                code: 3,
+                message: "boom".into()
+            }
+        );
+        let other = tokio::time::timeout(Duration::from_millis(5), pod.container("other").death_of_run());
+        assert!(other.await.is_err());
+        faults.heal(&target);
+        let healed = tokio::time::timeout(Duration::from_millis(5), pod.container("engine").death_of_run());
+        assert!(healed.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_crash_hits_only_what_runs_now() {
+        let faults = Faults::default();
+        let pod = faults.register("ns", "chat-1", &["engine"]);
+        let target = Target::pods("ns", "chat");
+        assert_eq!(faults.oom(&target), 0);
+        let death = pod.container("engine").death_of_run();
+        assert_eq!(faults.oom(&target), 1);
+        assert_eq!(death.await, Death::OutOfMemory);
+    }
+
+    #[test]
+    fn failing_pulls_are_counted() {
+        let faults = Faults::default();
+        faults.fail_pull("a/b:v1", 1, "no route");
+        assert_eq!(faults.pull("a/b:v1").0.as_deref(), Some("no route"));
+        assert_eq!(faults.pull("a/b:v1").0, None);
+    }
+}
