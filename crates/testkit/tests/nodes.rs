@@ -7,11 +7,13 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Event, Namespace, Node, Persis
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
-use testkit::{Cluster, NodeOptions, NodeSpec, Target, until};
+use testkit::plane::audit::Filter;
+use testkit::{Cluster, ImageEntry, ImageTable, NodeOptions, NodeSpec, Target, until};
 
-/// Kubelet's times a hundred times faster, probes ten times; everything else as it is.
+/// Kubelet's times fifty times faster, probes ten times; everything else as it is.
 fn build() -> testkit::ClusterBuilder {
     let options = NodeOptions {
+        images: ImageTable::default().with("private/model", ImageEntry::generic().private()),
         speed: engine_sim::Speed::INSTANT,
         backoff_scale: 0.02,
         probe_scale: 0.1,
@@ -22,6 +24,7 @@ fn build() -> testkit::ClusterBuilder {
         .node(NodeSpec::h100("gpu-2", 2))
         .node(NodeSpec::cpu("cpu-1"))
         .node_options(options)
+        .audit()
 }
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -615,4 +618,204 @@ async fn evictions_and_lost_nodes_show() {
     .unwrap();
     nodes.remove("short-lived").await.unwrap();
     assert!(api.get_opt("short-lived").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_pod_costs_two_status_writes_to_ready_and_none_at_rest() {
+    let bed = Bed::new("cost").await;
+    let log = bed.cluster.audit_log();
+    let mark = log.mark();
+    bed.pod(
+        "quiet",
+        json!({ "readinessProbe": { "tcpSocket": { "port": 8080 }, "periodSeconds": 1 } }),
+    )
+    .await;
+    bed.until_pod("quiet", "ready", ready).await;
+    let writes = || {
+        let requests = log
+            .requests_since(&mark, &Filter::user("simulated-nodes"))
+            .unwrap();
+        let of_pod = requests
+            .iter()
+            .filter(|r| r.namespace == "cost" && r.resource == "pods/status" && r.is_write());
+        of_pod.count()
+    };
+    let to_ready = writes();
+    assert!(to_ready <= 2, "{to_ready} status writes until ready");
+    // Several probes later nothing more has been written.
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(writes(), to_ready);
+}
+
+#[tokio::test]
+async fn sidecars_run_beside_and_end_after_the_main_container() {
+    let bed = Bed::new("sidecars").await;
+    let sidecar = json!([{
+        "name": "proxy", "image": "your-registry/gpt-small:v1", "restartPolicy": "Always",
+        "env": [{ "name": "PORT", "value": "9000" }],
+        "startupProbe": { "tcpSocket": { "port": 9000 }, "periodSeconds": 1 },
+    }]);
+    bed.pod_with(
+        "job",
+        json!({ "image": "busybox:1", "command": ["sh", "-c", "echo done"] }),
+        json!({ "restartPolicy": "Never", "initContainers": sidecar, "terminationGracePeriodSeconds": 5 }),
+    )
+    .await;
+    let pod = bed
+        .until_pod("job", "succeeded", |pod| phase(pod) == "Succeeded")
+        .await;
+    let proxy = &pod.status.unwrap().init_container_statuses.unwrap()[0];
+    assert!(proxy.state.as_ref().unwrap().terminated.is_some(), "{proxy:?}");
+}
+
+#[tokio::test]
+async fn deletion_runs_the_hook_and_keeps_to_the_grace_period() {
+    let bed = Bed::new("deletion").await;
+    let trap = "trap 'echo terminated; exit 0' TERM; echo up; while true; do sleep 0.05; done";
+    bed.pod_with(
+        "hooked",
+        json!({
+            "image": "busybox:1", "command": ["sh", "-c", trap],
+            "lifecycle": { "preStop": { "exec": { "command": ["sh", "-c", "echo hook > /shared/hook"] } } },
+            "volumeMounts": [{ "name": "shared", "mountPath": "/shared" }],
+        }),
+        json!({
+            "volumes": [{ "name": "shared", "persistentVolumeClaim": { "claimName": "shared" } }],
+            "terminationGracePeriodSeconds": 20,
+        }),
+    )
+    .await;
+    bed.create::<PersistentVolumeClaim>(json!({
+        "metadata": { "name": "shared" },
+        "spec": { "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } },
+    }))
+    .await;
+    bed.until_pod("hooked", "ready", ready).await;
+    let nodes = bed.cluster.nodes().unwrap();
+    until("the trap set", LIMIT, async || {
+        nodes
+            .logs("deletion", "hooked", "engine")
+            .filter(|l| l.contains("up"))
+    })
+    .await
+    .unwrap();
+    bed.api::<Pod>()
+        .delete("hooked", &DeleteParams::default())
+        .await
+        .unwrap();
+    until("the Pod gone", Duration::from_secs(15), async || {
+        bed.api::<Pod>()
+            .get_opt("hooked")
+            .await
+            .unwrap()
+            .is_none()
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    // The claim has outlived the Pod, and with it what the hook wrote.
+    bed.pod_with(
+        "reader",
+        json!({
+            "image": "busybox:1", "command": ["sh", "-c", "cat /shared/hook"],
+            "volumeMounts": [{ "name": "shared", "mountPath": "/shared" }],
+        }),
+        json!({
+            "restartPolicy": "Never",
+            "volumes": [{ "name": "shared", "persistentVolumeClaim": { "claimName": "shared" } }],
+        }),
+    )
+    .await;
+    bed.until_pod("reader", "succeeded", |pod| phase(pod) == "Succeeded")
+        .await;
+    assert_eq!(
+        nodes.logs("deletion", "reader", "engine").as_deref(),
+        Some("hook\n")
+    );
+
+    // One that ignores SIGTERM is killed when its time is over.
+    bed.pod_with(
+        "stubborn",
+        json!({ "image": "busybox:1", "command": ["sh", "-c", "trap '' TERM; echo up; while true; do sleep 1; done"] }),
+        json!({ "terminationGracePeriodSeconds": 1 }),
+    )
+    .await;
+    bed.until_pod("stubborn", "ready", ready).await;
+    bed.api::<Pod>()
+        .delete("stubborn", &DeleteParams::default())
+        .await
+        .unwrap();
+    until("the stubborn Pod gone", Duration::from_secs(15), async || {
+        bed.api::<Pod>()
+            .get_opt("stubborn")
+            .await
+            .unwrap()
+            .is_none()
+            .then_some(())
+    })
+    .await
+    .unwrap();
+
+    // Forced, the object goes first and the process with it.
+    bed.pod("forced", json!({})).await;
+    let pod = bed.until_pod("forced", "ready", ready).await;
+    let address = format!("{}:8080", pod.status.unwrap().pod_ip.unwrap());
+    let now = DeleteParams {
+        grace_period_seconds: Some(0),
+        ..DeleteParams::default()
+    };
+    bed.api::<Pod>().delete("forced", &now).await.unwrap();
+    until("the port closed", LIMIT, async || {
+        tokio::net::TcpStream::connect(&address).await.err()
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn pulls_can_fail_for_a_while_or_need_a_secret() {
+    let bed = Bed::new("pulls").await;
+    let faults = bed.cluster.nodes().unwrap().faults();
+    faults.fail_pull(
+        "your-registry/gpt-small:flaky",
+        1,
+        "net/http: TLS handshake timeout",
+    );
+    bed.pod("flaky", json!({ "image": "your-registry/gpt-small:flaky" }))
+        .await;
+    bed.until_event(
+        "Failed",
+        "Failed to pull image \"your-registry/gpt-small:flaky\": net/http",
+    )
+    .await;
+    bed.until_pod("flaky", "ready after another try", ready).await;
+
+    bed.pod(
+        "never",
+        json!({ "image": "your-registry/gpt-small:unseen", "imagePullPolicy": "Never" }),
+    )
+    .await;
+    let pod = bed
+        .until_pod("never", "ErrImageNeverPull", |pod| {
+            waiting(pod, "ErrImageNeverPull").is_some()
+        })
+        .await;
+    assert!(
+        waiting(&pod, "ErrImageNeverPull")
+            .unwrap()
+            .ends_with("with pull policy of Never")
+    );
+
+    let secret = json!({ "imagePullSecrets": [{ "name": "registry" }] });
+    bed.pod_with("private", json!({ "image": "private/model:v1" }), secret)
+        .await;
+    bed.until_event("FailedToRetrieveImagePullSecret", "(registry)")
+        .await;
+    bed.until_event("Failed", "pull access denied").await;
+    bed.create::<k8s_openapi::api::core::v1::Secret>(json!({
+        "metadata": { "name": "registry" }, "type": "kubernetes.io/dockerconfigjson",
+        "stringData": { ".dockerconfigjson": "{\"auths\":{}}" },
+    }))
+    .await;
+    bed.until_pod("private", "ready with the secret", ready).await;
 }

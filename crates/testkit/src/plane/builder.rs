@@ -88,7 +88,7 @@ impl ClusterBuilder {
         let nodes = if specs.is_empty() {
             None
         } else {
-            let config = plane.access(Identity::Admin).config().await?;
+            let config = plane.access(Identity::Nodes).config().await?;
             Some(SimulatedNodes::start(config, specs, options).await?)
         };
         Ok(Cluster::new(plane, background, nodes))
