@@ -50,17 +50,13 @@ fn words(answer: &Answer) -> Vec<String> {
 pub(crate) fn generate(
     scheduler: Arc<Scheduler>,
     prompt_tokens: u64,
-    answer: Answer,
-) -> impl Stream<Item = Piece> + Send + 'static {
-    let words: Arc<[String]> = words(&answer).into();
+    answer: &Answer,
+) -> impl Stream<Item = Piece> + Send + use<> {
+    let (limit, ignore_eos) = (answer.max_tokens, answer.ignore_eos);
+    let words: Arc<[String]> = words(answer).into();
     let natural = words.len() as u64;
-    let total = if answer.ignore_eos {
-        answer.max_tokens
-    } else {
-        natural.min(answer.max_tokens)
-    }
-    .max(1);
-    let reason = if total == natural && !answer.ignore_eos {
+    let total = if ignore_eos { limit } else { natural.min(limit) }.max(1);
+    let reason = if total == natural && !ignore_eos {
         Finish::Stop
     } else {
         Finish::Length

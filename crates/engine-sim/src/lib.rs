@@ -5,8 +5,6 @@
 //! It parses and refuses what the real program parses and refuses; it must not know Kubernetes, and it must not
 //! hold a thread or more than a few kilobytes per idle engine.
 
-#![allow(dead_code)]
-
 pub mod fault;
 pub mod filesystem;
 mod generation;
@@ -15,15 +13,19 @@ mod http;
 pub mod latency;
 pub mod log;
 pub mod models;
+mod ollama;
 pub mod process;
 mod prometheus;
+pub mod sandbox;
 mod scheduler;
 pub mod speed;
 mod stats;
+mod vllm;
 
 pub use fault::FaultHandle;
 pub use filesystem::{FileError, Filesystem, Mount, Root};
 pub use generic::{End, GenericOptions, LogLine, Write};
 pub use log::{LogSink, Stream};
 pub use process::{Cause, Exit, GpuSpec, Image, ProcessSpec, Program, loopback_of, run};
+pub use sandbox::{PROGRAM_NAMES, environment_for, from_environment};
 pub use speed::Speed;

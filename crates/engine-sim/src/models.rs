@@ -63,7 +63,16 @@ fn key_of(name: &str) -> String {
         .chars()
         .map(|c| if matches!(c, '_' | ':' | ' ') { '-' } else { c })
         .collect();
-    folded.replace("meta-llama", "llama")
+    let spelled = [
+        ("meta-llama", "llama"),
+        ("phi3", "phi-3"),
+        ("phi4", "phi-4"),
+        ("gemma2", "gemma-2"),
+        ("gemma3", "gemma-3"),
+    ];
+    spelled
+        .iter()
+        .fold(folded, |name, (from, to)| name.replace(from, to))
 }
 
 /// Bytes per parameter when the name says how the checkpoint is quantized (scales and unquantized embeddings included).
@@ -106,6 +115,7 @@ fn guessed(key: &str) -> Model {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Row {
     key: &'static str,
     billions: f64,
@@ -263,6 +273,8 @@ const ROWS: &[Row] = &[
     row("phi-3-medium", 13.96, 40, 40, 10, 128, 4_096, PHI3),
     row("phi-4", 14.66, 40, 40, 10, 128, 16_384, PHI3),
     row("phi-4-mini", 3.84, 32, 24, 8, 128, 131_072, PHI3),
+    row("gemma-2", 9.24, 42, 16, 8, 256, 8_192, GEMMA2),
+    row("gemma-3", 3.88, 34, 8, 4, 256, 131_072, GEMMA3),
     row("gemma-2-2b", 2.61, 26, 8, 4, 256, 8_192, GEMMA2),
     row("gemma-2-9b", 9.24, 42, 16, 8, 256, 8_192, GEMMA2),
     row("gemma-2-27b", 27.23, 46, 32, 16, 128, 8_192, GEMMA2),

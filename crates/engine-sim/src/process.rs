@@ -11,7 +11,9 @@ use crate::fault::{Death, FaultHandle};
 use crate::filesystem::Filesystem;
 use crate::generic::{self, GenericOptions};
 use crate::log::LogSink;
+use crate::ollama;
 use crate::speed::Speed;
+use crate::vllm;
 
 /// One GPU that the container got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +142,8 @@ pub struct Exit {
     pub code: i32,
     /// Why.
     pub cause: Cause,
-    /// The last words: what a termination message taken from the log would say. Empty after success.
+    /// The error that ended it, without log prefixes; empty after success. What `FallbackToLogsOnError` takes is the
+    /// log's tail, which the owner of the [`LogSink`] has.
     pub message: String,
 }
 
@@ -170,10 +173,12 @@ impl Exit {
 
     /// The executable is not in the image.
     pub fn cannot_start(executable: &str) -> Self {
-        let message = match executable.contains('/') {
-            true => format!("exec: \"{executable}\": stat {executable}: no such file or directory"),
-            false => format!("exec: \"{executable}\": executable file not found in $PATH"),
+        let reason = if executable.contains('/') {
+            format!("stat {executable}: no such file or directory")
+        } else {
+            "executable file not found in $PATH".to_owned()
         };
+        let message = format!("exec: \"{executable}\": {reason}");
         Self {
             code: 128,
             cause: Cause::CannotStart,
@@ -235,8 +240,7 @@ pub async fn run(spec: ProcessSpec, faults: FaultHandle, log: LogSink, stop: Can
 async fn dispatch(context: Context) -> Exit {
     match context.spec.program.clone() {
         Program::Generic(options) => generic::run(context, options).await,
-        Program::Vllm | Program::Ollama => {
-            Exit::cannot_start(context.spec.argv.first().map_or("", String::as_str))
-        }
+        Program::Vllm => vllm::run(context).await,
+        Program::Ollama => ollama::run(context).await,
     }
 }

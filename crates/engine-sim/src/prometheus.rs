@@ -70,10 +70,12 @@ impl Exposition {
             ","
         };
         let labels = format!("{}{comma}{extra}", self.labels);
-        let _ = match labels.is_empty() {
-            true => writeln!(self.text, "{name} {value:?}"),
-            false => writeln!(self.text, "{name}{{{labels}}} {value:?}"),
+        let labels = if labels.is_empty() {
+            labels
+        } else {
+            format!("{{{labels}}}")
         };
+        let _ = writeln!(self.text, "{name}{labels} {value:?}");
     }
 }
 

@@ -9,9 +9,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// Times faster than real that downloads, weight loading and process start-up run (1 = real time; infinite = at once).
+    #[serde(with = "factor")]
     pub load: f64,
     /// Times faster than real that tokens are generated.
+    #[serde(with = "factor")]
     pub generate: f64,
+}
+
+/// JSON has no infinity: `null` stands for it.
+mod factor {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::INFINITY))
+    }
 }
 
 impl Speed {

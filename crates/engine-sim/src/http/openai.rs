@@ -149,7 +149,7 @@ pub(crate) async fn complete(
         kind,
         prompt_tokens: request.prompt_tokens(kind),
     };
-    let pieces = generate(scheduler, head.prompt_tokens, answer);
+    let pieces = generate(scheduler, head.prompt_tokens, &answer);
     if request.stream {
         let usage = request.stream_options.is_some_and(|o| o.include_usage);
         return streamed("text/event-stream; charset=utf-8", events(head, pieces, usage));

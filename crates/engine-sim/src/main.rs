@@ -1,0 +1,100 @@
+//! The program `engine-sim`: plays `vllm`, `ollama` or a generic model server, by its first argument or by the name that
+//! it was called by. Command line and environment in; logs on stdout and stderr, the engine's exit code out.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use engine_sim::{Cause, FaultHandle, GenericOptions, LogSink, ProcessSpec, Program, from_environment, run};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+const HELP: &str = "\
+Simulated inference engines for machines without GPUs.
+
+Usage: engine-sim vllm serve MODEL [options]     as vLLM's own command line
+       engine-sim ollama serve|pull|list|run|…   as Ollama's own command line
+       engine-sim generic [--port N]             any OpenAI-compatible server
+A link named vllm or ollama to this program plays that one.
+
+Environment:
+  ENGINE_SIM_GPUS     GPUs to show, e.g. 8xNVIDIA-H100-80GB-HBM3:80 (default: none)
+  ENGINE_SIM_SPEED    speed-up of loading and of generation, e.g. 10,1 (default: 1,1)
+  ENGINE_SIM_GENERIC  options of the generic server, as JSON";
+
+fn main() -> ExitCode {
+    let argv: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    match process(argv, env) {
+        Ok(Some(spec)) => play(spec),
+        Ok(None) => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("engine-sim: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What to play; `None` means help.
+fn process(mut argv: Vec<String>, env: BTreeMap<String, String>) -> Result<Option<ProcessSpec>, String> {
+    let name = |argv: &[String]| {
+        let word = argv.first().map_or("", String::as_str);
+        word.rsplit('/').next().unwrap_or(word).to_owned()
+    };
+    if !matches!(name(&argv).as_str(), "vllm" | "ollama") {
+        argv.remove(0);
+    }
+    let program = match name(&argv).as_str() {
+        "vllm" => Program::Vllm,
+        "ollama" => Program::Ollama,
+        "generic" => Program::Generic(generic(&env)?),
+        "" | "help" | "-h" | "--help" => return Ok(None),
+        other => return Err(format!("unknown engine '{other}'; known: vllm, ollama, generic")),
+    };
+    from_environment(program, argv, env)
+        .map(Some)
+        .map_err(|error| error.to_string())
+}
+
+fn generic(env: &BTreeMap<String, String>) -> Result<GenericOptions, String> {
+    let Some(json) = env.get("ENGINE_SIM_GENERIC") else {
+        return Ok(GenericOptions::default());
+    };
+    serde_json::from_str(json).map_err(|error| format!("ENGINE_SIM_GENERIC: {error}"))
+}
+
+fn play(spec: ProcessSpec) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("engine-sim: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let exit = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signal(&stop);
+        run(spec, FaultHandle::new(), LogSink::console(), stop).await
+    });
+    if exit.cause == Cause::CannotStart {
+        eprintln!("engine-sim: {}", exit.message);
+    }
+    ExitCode::from(u8::try_from(exit.code).unwrap_or(1))
+}
+
+fn stop_on_signal(stop: &CancellationToken) {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let Ok(mut signals) = signal(kind) else { continue };
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            signals.recv().await;
+            stop.cancel();
+        });
+    }
+}
