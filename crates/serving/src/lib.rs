@@ -10,9 +10,14 @@
 //! ```
 
 pub mod build;
+pub mod engine;
 pub mod field_error;
+pub mod fit;
 pub mod gpu;
 pub mod labels;
+pub mod load_time;
+pub mod models;
+mod models_table;
 pub mod plan;
 pub mod quantity;
 pub mod request;

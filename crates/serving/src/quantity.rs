@@ -66,9 +66,17 @@ impl Quantity {
         self.nano > 0
     }
 
-    /// The value as the API's type, in canonical form.
+    /// The value as the API's type, as the API server stores it: canonical, rounded up to thousandths.
     pub fn to_api(self) -> ApiQuantity {
-        ApiQuantity(self.to_string())
+        const MILLI: i128 = NANO / 1000;
+        let milli = self.nano.div_euclid(MILLI) + i128::from(self.nano.rem_euclid(MILLI) != 0);
+        ApiQuantity(
+            Self {
+                nano: milli * MILLI,
+                ..self
+            }
+            .to_string(),
+        )
     }
 }
 

@@ -58,6 +58,17 @@ impl GpuRequest {
         asked.max(product)
     }
 
+    /// Values of the node label `nvidia.com/gpu.product` that satisfy the wish; empty: any.
+    pub fn product_labels(&self) -> Vec<String> {
+        self.product.as_deref().map(product_values).unwrap_or_default()
+    }
+
+    /// The smallest value of the node label `nvidia.com/gpu.memory`, in MiB, that satisfies the wish.
+    pub fn least_label_mib(&self) -> Option<u64> {
+        self.min_memory
+            .and_then(|memory| u64::try_from(least_label_mib(memory)).ok())
+    }
+
     /// For people: `2 x H100`, `4 x GPU of 80Gi`, `1 x amd.com/gpu`.
     pub fn summary(&self) -> String {
         let count = self.count;

@@ -3,6 +3,13 @@
 //! In: a [`ServingRequest`](crate::request::ServingRequest). Out: one validated value from which `build` makes objects, or everything that
 //! is wrong with the request. It must not know a Kubernetes object that is not part of a Pod.
 
+mod assemble;
+mod check;
+mod placement;
+mod rollout;
+pub(crate) mod security;
+pub(crate) mod weights;
+
 use std::collections::BTreeMap;
 
 use api::shared::{AccessMode, ImagePullPolicy};
@@ -15,6 +22,7 @@ use k8s_openapi::{
 };
 
 use crate::{
+    gpu::GpuRequest,
     quantity::Quantity,
     request::{Access, Identity, ServiceKind},
 };
@@ -45,8 +53,8 @@ pub struct ServingPlan {
     pub budget: Option<Budget>,
     /// A new claim for the weights.
     pub claim: Option<ClaimPlan>,
-    /// GPUs of one replica for people, such as `2 x H100`.
-    pub gpu_summary: Option<String>,
+    /// GPUs of one replica; [`GpuRequest::summary`] is the text for people.
+    pub gpu: Option<GpuRequest>,
     /// The model's name for clients.
     pub model_name: String,
 }

@@ -1,0 +1,149 @@
+//! Ollama.
+//!
+//! The model is pulled by an init container before the server starts, once per volume; the server then never unloads it. Clients
+//! may ask for it by its own name and by `modelName`. uid 1000 with `HOME` on its volume. Ready: `GET /api/version`.
+
+use super::{
+    EnginePlan, Input, env,
+    loader::init_container,
+    probe::{Question, probes},
+    vllm::home,
+};
+use crate::{
+    field_error::FieldError,
+    plan::{ContainerPlan, security::User, weights::Weights},
+    source::ModelSource,
+};
+
+/// Name of the init container.
+pub const PULL_CONTAINER: &str = "pull-model";
+
+/// `$1` model, `$2` the name that clients use, or nothing. Ends at once when both are there.
+const PULL: &str = r#"set -eu
+ollama serve &
+server=$!
+trap 'kill "$server" 2>/dev/null || true' EXIT
+until ollama list >/dev/null 2>&1; do
+  kill -0 "$server" 2>/dev/null || { echo "ollama serve ended before it answered" >&2; exit 1; }
+  sleep 1
+done
+if ollama show "$1" >/dev/null 2>&1; then echo "$1 is there"; else ollama pull "$1"; fi
+if [ -n "${2:-}" ] && ! ollama show "$2" >/dev/null 2>&1; then ollama cp "$1" "$2"; fi
+"#;
+
+pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
+    let wrong = port_in_env(input);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
+    let startup_seconds = input.startup_seconds();
+    let weights = input.weights.clone().or_scratch();
+    let model = model(input)?;
+    let (home, home_volume, home_mount) = home(&weights);
+    let models = match input.source {
+        Some(ModelSource::Claim { path, .. }) => weights.path(path),
+        _ => weights.path("ollama"),
+    };
+    let common = vec![
+        env::value("HOME", &home),
+        env::value("OLLAMA_MODELS", &models),
+        // Pods share the volume: none may remove what another one is pulling.
+        env::value("OLLAMA_NOPRUNE", "1"),
+    ];
+    let mut env = common.clone();
+    env.extend([
+        env::value("OLLAMA_HOST", &format!("0.0.0.0:{}", input.port)),
+        env::value("OLLAMA_KEEP_ALIVE", "-1"),
+        env::value("OLLAMA_LOAD_TIMEOUT", &format!("{startup_seconds}s")),
+    ]);
+    let init = match model {
+        None => Vec::new(),
+        Some(model) => {
+            let wrong = weights.check_writable("the model");
+            if !wrong.is_empty() {
+                return Err(wrong);
+            }
+            vec![pull(input, &weights, &model, common)]
+        }
+    };
+    Ok(EnginePlan {
+        command: vec!["ollama".into()],
+        args: vec!["serve".into()],
+        env,
+        env_from: Vec::new(),
+        probes: probes(
+            Question::Http("/api/version"),
+            Some(Question::Http("/")),
+            startup_seconds,
+        ),
+        init,
+        volumes: home_volume.into_iter().collect(),
+        mounts: home_mount.into_iter().collect(),
+        user: User::Fixed,
+        weights,
+    })
+}
+
+/// What is pulled; `None` when a claim holds it already.
+fn model(input: &Input<'_>) -> Result<Option<String>, Vec<FieldError>> {
+    match input.source {
+        Some(ModelSource::Ollama { model }) => Ok(Some(model.clone())),
+        Some(ModelSource::HuggingFace {
+            repository,
+            revision: None,
+        }) if repository.contains('/') => Ok(Some(format!("hf.co/{repository}"))),
+        Some(ModelSource::Claim { .. }) => Ok(None),
+        Some(other) => {
+            let message = format!(
+                "engine ollama cannot load {other}; use ollama://model, hf://org/name (a GGUF repository, no revision) or pvc://claim/path (a directory that Ollama has filled)"
+            );
+            Err(vec![FieldError::new("source.uri", message)])
+        }
+        None => {
+            let name = &input.request.model.name;
+            let Ok(ModelSource::Ollama { model }) = format!("ollama://{name}").parse() else {
+                let message = format!(
+                    "engine ollama needs to know what to pull, and {name:?} is no name of its library; set source.uri, for example ollama://llama3.1:8b"
+                );
+                return Err(vec![FieldError::new("source", message)]);
+            };
+            Ok(Some(model))
+        }
+    }
+}
+
+fn pull(
+    input: &Input<'_>,
+    weights: &Weights,
+    model: &str,
+    env: Vec<k8s_openapi::api::core::v1::EnvVar>,
+) -> ContainerPlan {
+    let name = &input.request.model.name;
+    let valid = format!("ollama://{name}").parse::<ModelSource>().is_ok();
+    let alias = if valid && name != model { name.as_str() } else { "" };
+    let command = ["sh", "-c", PULL, PULL_CONTAINER, model, alias];
+    ContainerPlan {
+        command: command.iter().map(|word| word.replace("$(", "$$(")).collect(),
+        pull_policy: input.request.container.pull_policy,
+        ..init_container(PULL_CONTAINER, &input.request.container.image, env, weights)
+    }
+}
+
+/// Probes, Service and NetworkPolicy go by the port that we know of.
+fn port_in_env(input: &Input<'_>) -> Vec<FieldError> {
+    let position = input
+        .request
+        .container
+        .env
+        .iter()
+        .position(|variable| variable.name == "OLLAMA_HOST");
+    position
+        .map(|index| {
+            FieldError::new(
+                format!("env[{index}]"),
+                "OLLAMA_HOST is set by the operator; set port instead",
+            )
+        })
+        .into_iter()
+        .collect()
+}
