@@ -32,7 +32,10 @@ fn run() -> io::Result<bool> {
     let promises = parse_promises(&fs::read_to_string("docs/promises.md")?);
     let mut proofs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in test_files(Path::new("crates"))? {
-        let suite = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let suite = file
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         for (test, ids) in parse_tests(&fs::read_to_string(&file)?) {
             for id in ids {
                 proofs.entry(id).or_default().push(format!("{suite}::{test}"));
@@ -53,7 +56,10 @@ fn run() -> io::Result<bool> {
     }
     for (id, tests) in &proofs {
         complete = false;
-        println!("{id:<6} is not in docs/promises.md, but {} names it", tests.join(", "));
+        println!(
+            "{id:<6} is not in docs/promises.md, but {} names it",
+            tests.join(", ")
+        );
     }
     Ok(complete)
 }
@@ -65,7 +71,11 @@ fn parse_promises(markdown: &str) -> Vec<Promise> {
         let id = format!("S{}", cells.next()?.trim());
         let rest: Vec<&str> = cells.collect();
         let (due, text) = rest.split_last()?;
-        Some(Promise { id, text: text.join(" | "), due: due.trim_end_matches('|').trim() == "now" })
+        Some(Promise {
+            id,
+            text: text.join(" | "),
+            due: due.trim_end_matches('|').trim() == "now",
+        })
     })
     .collect()
 }
@@ -96,18 +106,23 @@ fn parse_tests(source: &str) -> Vec<(String, Vec<String>)> {
     let mut ids: Vec<String> = Vec::new();
     for line in source.lines().map(str::trim) {
         if let Some(list) = line.strip_prefix("/// Promises:") {
-            ids.extend(list.split(',').map(|id| id.trim().trim_end_matches('.').to_owned()));
-        } else if let Some(name) = function_name(line) {
-            if !ids.is_empty() {
-                tests.push((name.to_owned(), std::mem::take(&mut ids)));
-            }
+            ids.extend(
+                list.split(',')
+                    .map(|id| id.trim().trim_end_matches('.').to_owned()),
+            );
+        } else if let Some(name) = function_name(line)
+            && !ids.is_empty()
+        {
+            tests.push((name.to_owned(), std::mem::take(&mut ids)));
         }
     }
     tests
 }
 
 fn function_name(line: &str) -> Option<&str> {
-    let rest = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "))?;
+    let rest = line
+        .strip_prefix("async fn ")
+        .or_else(|| line.strip_prefix("fn "))?;
     rest.split(['(', '<']).next()
 }
 
@@ -117,13 +132,19 @@ mod tests {
 
     #[test]
     fn a_test_names_its_promises() {
-        let found = parse_tests("/// Words.\n/// Promises: S2-1, S2-2\n#[test]\nfn it_works() {\n}\nfn other() {}");
-        assert_eq!(found, [("it_works".to_owned(), vec!["S2-1".to_owned(), "S2-2".to_owned()])]);
+        let found =
+            parse_tests("/// Words.\n/// Promises: S2-1, S2-2\n#[test]\nfn it_works() {\n}\nfn other() {}");
+        assert_eq!(
+            found,
+            [("it_works".to_owned(), vec!["S2-1".to_owned(), "S2-2".to_owned()])]
+        );
     }
 
     #[test]
     fn rows_of_the_table_are_read() {
-        let rows = parse_promises("| id | promise | due |\n|---|---|---|\n| S2-1 | a | b | now |\n| S2-2 | c | later |");
+        let rows = parse_promises(
+            "| id | promise | due |\n|---|---|---|\n| S2-1 | a | b | now |\n| S2-2 | c | later |",
+        );
         assert_eq!(rows.len(), 2);
         assert!(rows[0].due && rows[0].id == "S2-1" && rows[0].text == "a | b");
         assert!(!rows[1].due);

@@ -2,6 +2,7 @@
 //!
 //! In: a command line. Out: a cluster in the background, and what to type to use it.
 
+mod hardware;
 mod home;
 mod serve;
 mod up;
@@ -12,12 +13,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use hardware::Machine;
 use home::{Home, HomeError};
 
 /// How long a cluster may take to end.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A Kubernetes control plane on this machine: real etcd, API server, controllers and scheduler.
+/// A Kubernetes cluster on this machine: real etcd, API server, controllers and scheduler; simulated GPU nodes.
 #[derive(Debug, Parser)]
 #[command(name = "local-cluster")]
 struct Cli {
@@ -38,6 +40,12 @@ struct UpArgs {
     /// Where the cluster keeps its files. Started there again, it has the same objects.
     #[arg(long, default_value = ".local-cluster")]
     dir: PathBuf,
+    /// The simulated nodes, comma separated: h100, a100, l4 (with `:GPUS`, 8 unless given) or cpu.
+    #[arg(long, value_delimiter = ',', value_parser = hardware::machine, default_value = "h100:8,h100:8")]
+    nodes: Vec<Machine>,
+    /// How many times faster than real models load. Real time is 1; answers always take real time.
+    #[arg(long, default_value_t = 10.0, value_parser = load_speed)]
+    load_speed: f64,
     /// Stay in the foreground until Ctrl-C.
     #[arg(long)]
     foreground: bool,
@@ -83,6 +91,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn load_speed(text: &str) -> Result<f64, String> {
+    let speed: Option<f64> = text.parse().ok();
+    speed
+        .filter(|speed| speed.is_finite() && *speed > 0.0)
+        .ok_or_else(|| "not a number above 0".to_owned())
 }
 
 fn down(args: &DownArgs) -> Result<(), CommandError> {

@@ -2,10 +2,12 @@
 //!
 //! In: the cluster's directory. Out: a cluster that runs until this process is told to end.
 
+use engine_sim::Speed;
+use testkit::{Cluster, NodeOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::home::Home;
-use super::{CommandError, UpArgs};
+use super::{CommandError, UpArgs, hardware};
 
 /// Runs the cluster until Ctrl-C or SIGTERM. `started` is called once it is of use.
 pub fn serve(args: &UpArgs, home: &Home, started: impl FnOnce()) -> Result<(), CommandError> {
@@ -35,6 +37,14 @@ pub fn serve(args: &UpArgs, home: &Home, started: impl FnOnce()) -> Result<(), C
     })
 }
 
-async fn start(_args: &UpArgs, home: &Home) -> Result<testkit::Cluster, CommandError> {
-    Ok(testkit::Cluster::builder().directory(home.path()).start().await?)
+async fn start(args: &UpArgs, home: &Home) -> Result<Cluster, CommandError> {
+    let options = NodeOptions {
+        speed: Speed::loading(args.load_speed),
+        ..NodeOptions::default()
+    };
+    let mut builder = Cluster::builder().directory(home.path()).node_options(options);
+    for node in hardware::nodes(&args.nodes) {
+        builder = builder.node(node);
+    }
+    Ok(builder.start().await?)
 }

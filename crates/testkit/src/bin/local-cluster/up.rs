@@ -14,7 +14,7 @@ use testkit::{ClusterError, Program};
 
 use super::home::Home;
 use super::serve::serve;
-use super::{CommandError, UpArgs};
+use super::{CommandError, UpArgs, hardware};
 
 /// Lines of the background process's log shown when it fails.
 const SHOWN_LINES: usize = 30;
@@ -22,6 +22,11 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Starts the cluster unless it runs, and says how to use it.
 pub fn up(args: &UpArgs) -> Result<(), CommandError> {
+    // Asked before the build: a program that is rebuilt meanwhile could not tell its path any more.
+    let own = std::env::current_exe().map_err(|source| CommandError::Io {
+        what: "find this program",
+        source,
+    })?;
     let home = Home::open(&args.dir)?;
     // Here, not in the background: the first time this builds for minutes and reports its progress.
     let binaries = Binaries::locate(&Program::ALL).map_err(ClusterError::from)?;
@@ -30,7 +35,7 @@ pub fn up(args: &UpArgs) -> Result<(), CommandError> {
         return serve(args, &home, || explain(&home, &kubectl, "Ctrl-C"));
     }
     if !home.is_running()? {
-        start_in_background(args, &home)?;
+        start_in_background(args, &home, &own)?;
     }
     explain(
         &home,
@@ -43,15 +48,16 @@ pub fn up(args: &UpArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn start_in_background(args: &UpArgs, home: &Home) -> Result<(), CommandError> {
+fn start_in_background(args: &UpArgs, home: &Home, own: &Path) -> Result<(), CommandError> {
     let io = |what| move |source| CommandError::Io { what, source };
     home.clear_ready()?;
-    let own = std::env::current_exe().map_err(io("find this program"))?;
     let log = File::create(home.log()).map_err(io("create the log"))?;
     let errors = log.try_clone().map_err(io("open the log"))?;
     let mut child = Command::new(own)
         .args(["up", "--foreground", "--dir"])
         .arg(&args.dir)
+        .args(["--nodes", &hardware::text(&args.nodes)])
+        .args(["--load-speed", &args.load_speed.to_string()])
         // A group of its own: Ctrl-C in this terminal is for others.
         .process_group(0)
         .stdin(Stdio::null())

@@ -91,6 +91,8 @@ fn command(program: Program, directory: &Path, scratch: &Path) -> process::Progr
         env: vec![
             ("CGO_ENABLED".into(), "0".into()),
             ("GOWORK".into(), "off".into()),
+            // What a build that is killed leaves behind goes with the scratch directory.
+            ("GOTMPDIR".into(), scratch.into()),
         ],
         directory: Some(module),
         log: scratch.join("output"),
