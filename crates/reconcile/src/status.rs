@@ -1,13 +1,15 @@
 //! Writes the status subresource, only when it says something new, in one request.
 //!
 //! By server-side apply with our own field manager: it needs no resource version, and what the new status no longer
-//! names is removed. Bound to the object's uid, so that a successor of the same name never gets an old status.
+//! names is removed. Bound to the object's uid, so that a write never brings a deleted object back. A successor of the
+//! same name refuses it too, unless it is a custom resource: there the server ignores the uid (seen on 1.36), and the
+//! successor's own reconcile, which is queued by then, puts its status right.
 
 use kube::{Client, Resource, core::ApiResource};
 use serde::Serialize;
 
 use crate::{
-    apply::{ApplyError, server_side_apply},
+    apply::{ApplyError, is_about_uid, server_side_apply},
     cache::{RawObject, WatchCache},
 };
 
@@ -119,13 +121,10 @@ impl StatusWriter {
                 sink.stored(&raw);
                 Ok(StatusWritten::Written)
             }
-            Err(kube::Error::Api(status)) if is_gone(&status) => Ok(StatusWritten::Gone),
+            Err(kube::Error::Api(status)) if status.code == 404 || is_about_uid(&status) => {
+                Ok(StatusWritten::Gone)
+            }
             Err(error) => Err(failed(error)),
         }
     }
-}
-
-/// Gone, or another object has the name: the server then refuses our uid. Any other conflict is worth another try.
-fn is_gone(status: &kube::core::Status) -> bool {
-    status.code == 404 || (status.code == 409 && status.message.to_lowercase().contains("uid"))
 }

@@ -12,7 +12,7 @@ use super::{
     error::ApplyError,
     request,
 };
-use crate::cache::{ChildHead, ChildView, parse_head};
+use crate::cache::{ChildHead, ChildView, Writing, parse_head};
 
 /// Field manager that holds a released field's value between us and whoever sets it next.
 const HANDOVER_MANAGER: &str = "llm-operator-handover";
@@ -109,7 +109,6 @@ impl Applier {
                     Ok(raw) => {
                         let child = parse_head(&raw)
                             .map_err(|source| failed(desired, kube::Error::SerdeError(source)))?;
-                        view.written(&raw);
                         self.bring_in_line(view, desired, Arc::new(child)).await
                     }
                     Err(error) => Err(failed(desired, error)),
@@ -189,9 +188,10 @@ impl Applier {
     ) -> Result<Arc<ChildHead>, kube::Error> {
         let body = desired.body(bind).map_err(kube::Error::SerdeError)?;
         let name = (desired.namespace(), desired.name());
+        let writing = Writing::begin(view.as_ref(), name.0, name.1);
         let raw = request::server_side_apply(&self.client, &desired.resource, name, None, body).await?;
         let child = Arc::new(parse_head(&raw).map_err(kube::Error::SerdeError)?);
-        view.written(&raw);
+        writing.succeeded(&raw);
         // What the server made of our wish is what we wished for, however it spells it.
         self.remember(desired, &child);
         Ok(child)
@@ -231,6 +231,7 @@ impl Applier {
         }
         let body = serde_json::to_vec(&body).map_err(|source| unserialisable(desired, source))?;
         let name = (desired.namespace(), desired.name());
+        let writing = Writing::begin(view.as_ref(), name.0, name.1);
         let raw = request::apply_as(
             &self.client,
             HANDOVER_MANAGER,
@@ -241,7 +242,7 @@ impl Applier {
         )
         .await
         .map_err(|error| failed(desired, error))?;
-        view.written(&raw);
+        writing.succeeded(&raw);
         Ok(())
     }
 

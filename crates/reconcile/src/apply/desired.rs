@@ -173,6 +173,13 @@ impl DesiredObject {
         Ok(body)
     }
 
+    /// The object as it is applied, but for the precondition that binds a write to one incarnation.
+    pub fn manifest(&self) -> Result<serde_json::Value, serde_json::Error> {
+        let mut tree: serde_json::Value = serde_json::from_slice(&self.body(Bind::Create)?)?;
+        remove_pointer(&mut tree, "/metadata/resourceVersion");
+        Ok(tree)
+    }
+
     /// The desired fields as a tree, shaped like [`ChildHead::content`](crate::cache::ChildHead).
     pub(super) fn tree(&self) -> Result<serde_json::Value, serde_json::Error> {
         let separator = if self.fields.is_empty() { "" } else { "," };

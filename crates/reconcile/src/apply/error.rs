@@ -164,6 +164,13 @@ impl ApplyError {
             return Self::Denied { kind, name, message };
         }
         match status.code {
+            // The object we looked at was replaced by another of its name; the caches will show it.
+            422 if is_about_uid(&status) => Self::Retryable {
+                kind,
+                name,
+                message,
+                retry_after,
+            },
             422 if is_immutable(&message) => Self::Immutable { kind, name, message },
             400 | 413 | 415 | 422 => Self::Invalid { kind, name, message },
             403 if namespace_terminating(&status) => Self::NamespaceGone {
@@ -198,6 +205,19 @@ fn is_immutable(message: &str) -> bool {
     .any(|phrase| message.contains(phrase))
         || (message.contains("Forbidden: ") && message.contains("updates to"))
         || (message.contains("Forbidden: ") && message.contains("field can not be"))
+}
+
+/// Whether the server refuses the uid that a write was bound to: 422 for another object of the name, 409 for none.
+pub(crate) fn is_about_uid(status: &Status) -> bool {
+    match status.code {
+        422 => status
+            .details
+            .iter()
+            .flat_map(|details| &details.causes)
+            .any(|cause| cause.field == "metadata.uid"),
+        409 => status.message.contains("uid mismatch"),
+        _ => false,
+    }
 }
 
 /// RBAC refusals read `deployments.apps "x" is forbidden: User "y" cannot patch resource "deployments" ...`.

@@ -14,6 +14,6 @@ mod request;
 pub use applier::{Applied, Applier, ChangeMade};
 pub use desired::{APPLIED_HASH, DesiredError, DesiredObject, RELEASED};
 pub use error::ApplyError;
-pub(crate) use error::innermost;
+pub(crate) use error::{innermost, is_about_uid};
 pub use prune::{PrunePolicy, Wanted};
 pub(crate) use request::server_side_apply;

@@ -5,13 +5,14 @@
 //! facts that somebody asks for as soon as they arrive; nothing here keeps a whole object.
 
 mod child;
+mod echo;
 mod raw;
 mod spec;
 mod store;
 mod watch;
 mod watches;
 
-pub use child::{Child, ChildHead, ChildView, OwnerHead, parse_head};
+pub use child::{Child, ChildHead, ChildView, OwnerHead, Writing, parse_head};
 pub use raw::RawObject;
 pub use spec::{CacheSpec, Change};
 pub use store::WatchCache;

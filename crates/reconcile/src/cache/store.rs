@@ -11,11 +11,12 @@ use std::{
 use parking_lot::RwLock;
 
 use super::{
+    echo::Echoes,
     raw::RawObject,
     spec::{CacheSpec, Change},
     watch::WatchState,
 };
-use crate::key::ObjectKey;
+use crate::{key::ObjectKey, runner::WorkQueue};
 
 /// Namespace and name.
 type FullName = (Arc<str>, Arc<str>);
@@ -48,6 +49,8 @@ pub struct WatchCache<T> {
     held: RwLock<Held<T>>,
     spec: CacheSpec<T>,
     namespaces: Vec<String>,
+    echoes: Echoes,
+    queue: WorkQueue,
     pub(super) states: tokio::sync::watch::Sender<Vec<WatchState>>,
 }
 
@@ -61,7 +64,7 @@ impl<T> std::fmt::Debug for WatchCache<T> {
 
 impl<T> WatchCache<T> {
     /// An empty cache; `namespaces` has one entry per stream, or none for a single stream over everything.
-    pub(super) fn new(spec: CacheSpec<T>, namespaces: Vec<String>) -> Self {
+    pub(super) fn new(spec: CacheSpec<T>, namespaces: Vec<String>, queue: WorkQueue) -> Self {
         let streams = namespaces.len().max(1);
         Self {
             held: RwLock::new(Held {
@@ -72,6 +75,8 @@ impl<T> WatchCache<T> {
             }),
             spec,
             namespaces,
+            echoes: Echoes::default(),
+            queue,
             states: tokio::sync::watch::Sender::new(vec![WatchState::Starting; streams]),
         }
     }
@@ -206,6 +211,20 @@ impl<T> WatchCache<T> {
         let _ = self.upsert(&mut held, stream, raw);
     }
 
+    /// A write of ours to an object is about to be sent; its echo is held back until [`WatchCache::write_ended`].
+    pub(super) fn write_begins(&self, namespace: &str, name: &str) {
+        self.echoes.begin(namespace, name);
+    }
+
+    /// The write ended; `answer` is the object as stored, if it succeeded.
+    pub(super) fn write_ended(&self, namespace: &str, name: &str, answer: Option<&RawObject>) {
+        if let Some(raw) = answer {
+            self.observe_written(raw);
+        }
+        let woken = self.echoes.end(namespace, name, answer.map(RawObject::version));
+        self.queue.add_all(woken, self.spec.delay);
+    }
+
     pub(super) fn spec(&self) -> &CacheSpec<T> {
         &self.spec
     }
@@ -215,6 +234,8 @@ impl<T> WatchCache<T> {
         let mut held = self.held.write();
         held.streams[stream].epoch += 1;
         held.streams[stream].listing = true;
+        // A restored API server counts from an older version; the list is the truth.
+        held.streams[stream].seen = 0;
     }
 
     /// The stream shows an object, listed or changed. Returns whom to wake.
@@ -222,21 +243,22 @@ impl<T> WatchCache<T> {
         let mut held = self.held.write();
         let version = raw.version();
         held.streams[stream].seen = held.streams[stream].seen.max(version);
-        let epoch = held.streams[stream].epoch;
+        let Stream { epoch, listing, .. } = held.streams[stream];
         let known = held
             .objects
             .get_mut(raw.namespace())
             .and_then(|objects| objects.get_mut(raw.name()));
         if let Some(entry) = known
             && version != 0
-            && entry.version >= version
+            && (entry.version == version || (entry.version > version && !listing))
         {
             entry.epoch = epoch;
             return Vec::new();
         }
         let (old, new) = self.upsert(&mut held, stream, raw);
         drop(held);
-        self.wake(raw.namespace(), raw.name(), old, Some(new))
+        let woken = self.wake(raw.namespace(), raw.name(), old, Some(new));
+        self.echoes.hold(raw.namespace(), raw.name(), version, woken)
     }
 
     /// The stream says that an object is gone. Returns whom to wake.

@@ -28,7 +28,11 @@ fn cache(namespaces: &[&str]) -> WatchCache<Fact> {
     })
     .index(|fact: &Fact| vec![format!("model:{}", fact.model)])
     .on_change(|change| vec![ObjectKey::new("Thing", change.namespace, change.name)]);
-    WatchCache::new(spec, namespaces.iter().map(ToString::to_string).collect())
+    WatchCache::new(
+        spec,
+        namespaces.iter().map(ToString::to_string).collect(),
+        WorkQueue::new(),
+    )
 }
 
 fn object(namespace: &str, name: &str, version: u64, model: &str) -> RawObject {
@@ -139,4 +143,35 @@ fn namespaces_are_swept_apart() {
     assert!(!cache.exists("n0", "a") && cache.exists("n1", "a"));
     assert_eq!(names(&cache.clear(1)), ["a"]);
     assert!(cache.is_empty());
+}
+
+#[test]
+fn an_echo_that_overtakes_the_answer_wakes_nobody_either() {
+    let cache = cache(&[]);
+    listed(&cache, &[]);
+    let stored = object("n", "a", 7, r#""y""#);
+    cache.write_begins("n", "a");
+    assert!(cache.put(0, &stored).is_empty());
+    cache.write_ended("n", "a", Some(&stored));
+    assert_eq!(cache.queue.depth(), 0);
+    cache.write_begins("n", "a");
+    assert!(cache.put(0, &object("n", "a", 8, r#""z""#)).is_empty());
+    cache.write_ended("n", "a", None);
+    assert_eq!(
+        cache.queue.depth(),
+        1,
+        "the write failed: somebody else's change counts"
+    );
+}
+
+#[test]
+fn a_list_with_older_versions_is_believed() {
+    let cache = cache(&[]);
+    listed(&cache, &[object("n", "a", 100, r#""x""#)]);
+    assert_eq!(
+        names(&listed(&cache, &[object("n", "a", 5, r#""restored""#)])),
+        ["a"]
+    );
+    assert_eq!(cache.get("n", "a").unwrap().model, "restored");
+    assert_eq!(names(&cache.put(0, &object("n", "a", 6, r#""next""#))), ["a"]);
 }

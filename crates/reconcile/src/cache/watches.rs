@@ -92,7 +92,7 @@ impl Watches {
             Namespaces::Only(names) if !spec.cluster_scoped => names.clone(),
             Namespaces::Only(_) | Namespaces::All => Vec::new(),
         };
-        let cache = Arc::new(WatchCache::new(spec, namespaces.clone()));
+        let cache = Arc::new(WatchCache::new(spec, namespaces.clone(), self.queue.clone()));
         let mut streams: Vec<Option<String>> = namespaces.into_iter().map(Some).collect();
         if streams.is_empty() {
             streams.push(None);

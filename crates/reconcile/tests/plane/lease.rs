@@ -1,0 +1,85 @@
+//! Leader election: one at a time, released on a graceful stop, taken over after a crash, lost in time.
+
+use std::time::{Duration, Instant};
+
+use reconcile::{
+    Metrics,
+    lease::{Elector, HoldEnd, LeaseConfig},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::bed::{LIMIT, counted_client, namespace, plane};
+
+fn config(namespace: &str, identity: &str) -> LeaseConfig {
+    LeaseConfig {
+        duration: Duration::from_secs(3),
+        renew_deadline: Duration::from_secs(2),
+        retry: Duration::from_millis(200),
+        ..LeaseConfig::new(namespace, "llm-operator", identity)
+    }
+}
+
+#[tokio::test]
+async fn a_released_lease_is_taken_at_once_and_an_abandoned_one_after_its_time() {
+    let admin = plane().await.admin_client().await.unwrap();
+    namespace(&admin, "lease").await;
+    let (never, metrics) = (CancellationToken::new(), Metrics::new());
+    let mut first = Elector::new(admin.clone(), config("lease", "first"), metrics.clone());
+    let mut second = Elector::new(admin.clone(), config("lease", "second"), Metrics::new());
+    assert!(first.acquire(&never).await);
+    assert!(metrics.leads());
+    let waiting = tokio::time::timeout(Duration::from_secs(4), second.acquire(&never));
+    let stop = CancellationToken::new();
+    // Four seconds are longer than the lease: it must have been renewed meanwhile.
+    let (ended, won) = tokio::join!(
+        async {
+            let hold = first.hold(&stop);
+            tokio::select! { end = hold => end, () = tokio::time::sleep(Duration::from_millis(4500)) => HoldEnd::Stopped }
+        },
+        waiting
+    );
+    assert_eq!(ended, HoldEnd::Stopped);
+    assert!(won.is_err(), "only one leads");
+    stop.cancel();
+    assert_eq!(first.hold(&stop).await, HoldEnd::Stopped);
+    assert!(!metrics.leads());
+    let begun = Instant::now();
+    assert!(second.acquire(&never).await);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // `second` vanishes without a word.
+    let begun = Instant::now();
+    let mut third = Elector::new(admin, config("lease", "third"), Metrics::new());
+    assert!(third.acquire(&never).await);
+    let took = begun.elapsed();
+    assert!(
+        took >= Duration::from_millis(2900) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_leader_that_cannot_renew_gives_up_before_its_lease_ends() {
+    let cluster = plane().await;
+    namespace(&cluster.admin_client().await.unwrap(), "lease-lost").await;
+    let (proxy, metrics) = (cluster.fault_proxy().await.unwrap(), Metrics::new());
+    let client = counted_client(&proxy, &metrics).await;
+    let never = CancellationToken::new();
+    let mut elector = Elector::new(client, config("lease-lost", "only"), metrics.clone());
+    assert!(elector.acquire(&never).await);
+    proxy.order_always(
+        testkit::plane::proxy::Matching::any().path("/leases/"),
+        testkit::plane::proxy::Fault::Delay(Duration::from_mins(1)),
+    );
+    let begun = Instant::now();
+    let end = tokio::time::timeout(LIMIT, elector.hold(&never)).await.unwrap();
+    assert!(
+        matches!(&end, HoldEnd::Lost(why) if why.contains("not renewed")),
+        "{end:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "before the lease ends: {:?}",
+        begun.elapsed()
+    );
+    assert!(!metrics.leads());
+}
