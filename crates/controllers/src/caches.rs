@@ -1,0 +1,185 @@
+//! Everything that the controllers watch, and whom a change wakes.
+//!
+//! In: a set of watches. Out: one cache per resource, reduced to what somebody asks for. Lookups cost no request.
+
+use std::{sync::Arc, time::Duration};
+
+use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+use diagnosis::{
+    Surroundings,
+    facts::{ClaimFacts, EventFacts, NodeFacts, Owner, PodFacts, WorkloadFacts},
+};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Event, Node, PersistentVolumeClaim, Pod, Service},
+    networking::v1::NetworkPolicy,
+    policy::v1::PodDisruptionBudget,
+};
+use reconcile::{
+    CacheSpec, Change, Child, MANAGED_BY_SELECTOR, ObjectKey, RawObject, WatchCache, Watches,
+    cache::ChildView,
+};
+
+use crate::{llm_deployment, llm_model, triggers};
+
+/// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
+const POD_BURST: Duration = Duration::from_millis(150);
+
+/// The caches. Cheap to share.
+pub struct Caches {
+    /// What is deployed.
+    pub deployments: Arc<WatchCache<LLMDeployment>>,
+    /// Models.
+    pub models: Arc<WatchCache<LLMModel>>,
+    /// The Deployments we made.
+    pub workloads: Arc<WatchCache<Child<WorkloadFacts>>>,
+    services: Arc<WatchCache<Child<()>>>,
+    network_policies: Arc<WatchCache<Child<()>>>,
+    budgets: Arc<WatchCache<Child<()>>>,
+    own_claims: Arc<WatchCache<Child<()>>>,
+    /// All claims, ours or not.
+    pub claims: Arc<WatchCache<ClaimFacts>>,
+    /// Pods of what we made.
+    pub pods: Arc<WatchCache<PodFacts>>,
+    nodes: Arc<WatchCache<NodeFacts>>,
+    pod_events: Arc<WatchCache<EventFacts>>,
+    claim_events: Arc<WatchCache<EventFacts>>,
+}
+
+impl Caches {
+    /// Starts every watch.
+    pub fn start(watches: &mut Watches) -> Self {
+        let deployments = watches.start(
+            CacheSpec::typed::<LLMDeployment>(|object| object)
+                .index(|deployment| vec![triggers::model_key(deployment)])
+                .on_change(triggers::deployment_changed),
+        );
+        let users = deployments.clone();
+        let models = watches.start(
+            CacheSpec::typed::<LLMModel>(|object| object)
+                .index(triggers::claim_keys)
+                .on_change(move |change| triggers::model_changed(change, &users)),
+        );
+        let pods = watches.start(
+            CacheSpec::typed::<Pod>(|pod| PodFacts::from(&pod))
+                .labels(MANAGED_BY_SELECTOR)
+                .index(triggers::pod_keys)
+                .coalesce(POD_BURST)
+                .on_change(triggers::pod_changed),
+        );
+        let (claim_models, claim_users) = (models.clone(), deployments.clone());
+        let waiting = deployments.clone();
+        Self {
+            workloads: watches.start(
+                CacheSpec::children::<Deployment>(|raw| {
+                    raw.decode()
+                        .map(|object: Deployment| WorkloadFacts::from(&object))
+                })
+                .coalesce(POD_BURST)
+                .on_change(child_changed),
+            ),
+            services: watches.start(plain_child::<Service>()),
+            network_policies: watches.start(plain_child::<NetworkPolicy>()),
+            budgets: watches.start(plain_child::<PodDisruptionBudget>()),
+            own_claims: watches.start(plain_child::<PersistentVolumeClaim>()),
+            claims: watches.start(
+                CacheSpec::typed::<PersistentVolumeClaim>(|claim| ClaimFacts::from(&claim))
+                    .coalesce(POD_BURST)
+                    .on_change(move |change| triggers::claim_changed(change, &claim_models, &claim_users)),
+            ),
+            nodes: watches.start(
+                CacheSpec::typed::<Node>(|node| NodeFacts::from(&node))
+                    .cluster_scoped()
+                    .optional()
+                    .coalesce(POD_BURST)
+                    .on_change(move |change| triggers::node_changed(change, &waiting)),
+            ),
+            pod_events: watches.start(warnings("Pod", pods.clone())),
+            claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone())),
+            pods,
+            models,
+            deployments,
+        }
+    }
+
+    /// The caches of children, for apply and prune.
+    pub fn children(&self) -> Vec<Arc<dyn ChildView>> {
+        vec![
+            self.workloads.clone(),
+            self.services.clone(),
+            self.network_policies.clone(),
+            self.budgets.clone(),
+            self.own_claims.clone(),
+        ]
+    }
+
+    /// The Pods of the deployment `namespace`/`name`.
+    pub fn pods_of(&self, namespace: &str, name: &str) -> Vec<Arc<PodFacts>> {
+        self.pods.indexed(&triggers::owner_key(namespace, name))
+    }
+
+    /// Every resource that somebody reconciles: what a resync looks at.
+    pub fn roots(&self) -> Vec<ObjectKey> {
+        let deployments = self.deployments.names().into_iter();
+        let models = self.models.names().into_iter();
+        deployments
+            .map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name))
+            .chain(models.map(|(namespace, name)| ObjectKey::new(llm_model::KIND, namespace, name)))
+            .collect()
+    }
+}
+
+fn plain_child<K>() -> CacheSpec<Child<()>>
+where
+    K: kube::Resource<DynamicType = ()>,
+{
+    CacheSpec::children::<K>(|_: &RawObject| Ok(())).on_change(child_changed)
+}
+
+fn child_changed<F>(change: &Change<'_, Child<F>>) -> Vec<ObjectKey> {
+    change.owner_key(&[llm_deployment::KIND])
+}
+
+/// Warning events about one kind of object; they tell what conditions do not: a probe's words, a volume that is missing.
+fn warnings(kind: &str, pods: Arc<WatchCache<PodFacts>>) -> CacheSpec<EventFacts> {
+    CacheSpec::typed::<Event>(|event| EventFacts::from(&event))
+        .fields(&format!("type=Warning,involvedObject.kind={kind}"))
+        .optional()
+        .coalesce(POD_BURST)
+        .index(|event| vec![event.involved_uid.to_string()])
+        .on_change(move |change| triggers::event_changed(change, &pods))
+}
+
+impl Surroundings for Caches {
+    fn nodes(&self) -> Vec<Arc<NodeFacts>> {
+        self.nodes.list(None)
+    }
+
+    fn node(&self, name: &str) -> Option<Arc<NodeFacts>> {
+        self.nodes.get("", name)
+    }
+
+    fn gpu_pods(&self) -> Vec<Arc<PodFacts>> {
+        self.pods.indexed(triggers::HOLDS_DEVICES)
+    }
+
+    fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {
+        self.claims.get(namespace, name)
+    }
+
+    fn events(&self, uid: &str) -> Vec<Arc<EventFacts>> {
+        let mut events = self.pod_events.indexed(uid);
+        events.extend(self.claim_events.indexed(uid));
+        events
+    }
+
+    fn storage_class_exists(&self, _name: &str) -> Option<bool> {
+        None
+    }
+}
+
+/// The deployment that a Pod belongs to, if it is one of ours.
+pub(crate) fn owner_of(owner: Option<&Owner>, namespace: &str) -> Option<ObjectKey> {
+    let owner = owner.filter(|owner| *owner.kind == *triggers::KIND_LABEL)?;
+    Some(ObjectKey::new(llm_deployment::KIND, namespace, &*owner.name))
+}

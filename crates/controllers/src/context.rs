@@ -1,0 +1,53 @@
+//! What every reconciler shares.
+//!
+//! In: caches and writers, made once. Out: nothing by itself.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Resource, ResourceExt};
+use reconcile::{Applier, EventKind, EventRecorder, Metrics, NewEvent, StatusWriter};
+
+use crate::caches::Caches;
+
+/// Caches to read from and the only ways to write.
+pub struct Context {
+    /// Everything that is watched.
+    pub caches: Caches,
+    /// Applies and prunes children.
+    pub applier: Applier,
+    /// Writes statuses.
+    pub status: StatusWriter,
+    /// Writes Events.
+    pub recorder: EventRecorder,
+    /// Counts.
+    pub metrics: Metrics,
+    /// The namespace in which the operator runs.
+    pub operator_namespace: String,
+}
+
+impl Context {
+    /// One Event about a resource.
+    pub fn tell<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        kind: &str,
+        event: EventKind,
+        reason: String,
+        action: &str,
+        note: String,
+    ) {
+        self.recorder.record(NewEvent {
+            kind: event,
+            regarding: ObjectReference {
+                api_version: Some(K::api_version(&()).into_owned()),
+                kind: Some(kind.to_owned()),
+                name: Some(object.name_any()),
+                namespace: object.namespace(),
+                uid: object.uid(),
+                ..ObjectReference::default()
+            },
+            reason,
+            action: action.to_owned(),
+            note,
+        });
+    }
+}

@@ -1,0 +1,70 @@
+//! Apply and prune: the children of a plan in the cluster.
+//!
+//! In: a plan. Out: what was written, or the first error. What Pods need is applied before the Pods, and nothing after
+//! an error: a Service whose name is taken must not leave GPUs taken by Pods that nobody can reach.
+
+use reconcile::{Applied, Applier, ApplyError, DesiredObject, PrunePolicy, apply::ChangeMade};
+use serving::{
+    build::{Children, build},
+    plan::ServingPlan,
+};
+
+/// What the apply step did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Children that somebody had changed and that are as they were, as `Kind name`.
+    pub repaired: Vec<String>,
+    /// Children that were no longer asked for and are deleted, as `Kind name`.
+    pub pruned: Vec<String>,
+}
+
+/// The plan's children in the order in which they are applied.
+///
+/// # Errors
+/// A child was built without a name or an owner's uid.
+pub fn desired(plan: &ServingPlan) -> Result<Vec<DesiredObject>, ApplyError> {
+    let Children {
+        claim,
+        network_policy,
+        service,
+        disruption_budget,
+        deployment,
+    } = build(plan);
+    let mut objects = Vec::with_capacity(5);
+    if let Some(claim) = claim {
+        objects.push(DesiredObject::new(claim)?);
+    }
+    objects.push(DesiredObject::new(network_policy)?);
+    objects.push(DesiredObject::new(service)?);
+    if let Some(budget) = disruption_budget {
+        objects.push(DesiredObject::new(budget)?);
+    }
+    if let Some(deployment) = deployment {
+        objects.push(DesiredObject::new(deployment)?);
+    }
+    Ok(objects)
+}
+
+/// Makes the cluster hold exactly the plan's children.
+///
+/// # Errors
+/// The first child that could not be applied or pruned; what follows it was left alone.
+pub async fn apply(applier: &Applier, plan: &ServingPlan) -> Result<Done, ApplyError> {
+    let objects = desired(plan)?;
+    let mut done = Done::default();
+    for object in &objects {
+        let Applied { change, .. } = applier.apply(object).await?;
+        if change == ChangeMade::Repaired {
+            done.repaired.push(format!("{} {}", object.kind(), object.name()));
+        }
+    }
+    let wanted: Vec<_> = objects.iter().map(DesiredObject::wanted).collect();
+    let pruned = applier
+        .prune(&plan.identity.uid, &wanted, PrunePolicy::KeepClaims)
+        .await?;
+    done.pruned = pruned
+        .into_iter()
+        .map(|(kind, name)| format!("{kind} {name}"))
+        .collect();
+    Ok(done)
+}

@@ -1,0 +1,18 @@
+//! `LLMDeployment`: runs an `LLMModel`.
+//!
+//! In: the key of a resource. Out: its children as asked for, and a status that explains itself. The steps stand in
+//! files of their own: dereference -> validate -> plan -> build -> apply -> observe -> status.
+
+pub mod accept;
+pub mod apply;
+pub mod observe;
+pub mod reconcile;
+pub mod status;
+pub mod validate;
+
+/// API group.
+pub const GROUP: &str = "llm.example.com";
+/// API version.
+pub const VERSION: &str = "v1alpha1";
+/// Kind, as in keys, owner references and events.
+pub const KIND: &str = "LLMDeployment";

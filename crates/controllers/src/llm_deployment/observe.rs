@@ -1,0 +1,88 @@
+//! Observe: what the Pods do, explained.
+//!
+//! In: the caches and, if there is one, the plan. Out: an [`Explanation`] and the number of Pods. It asks the API nothing.
+
+use std::sync::Arc;
+
+use api::llm_example_com::v1alpha1::LLMDeployment;
+use diagnosis::{
+    Explanation, GpuMemory, GpuNeed, GpuProduct, Input, explain,
+    facts::{PodFacts, WorkloadFacts},
+};
+use k8s_openapi::jiff::Timestamp;
+use reconcile::Child;
+use serving::{gpu::GpuRequest, plan::ServingPlan};
+
+use crate::caches::Caches;
+
+/// What is seen of one deployment.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Why it serves or does not.
+    pub explanation: Explanation,
+    /// Pods that exist and are not ending.
+    pub pods: i32,
+    /// The image of the workload as it is in the cluster.
+    pub made: bool,
+}
+
+/// Looks at the workload and its Pods.
+pub fn observe(
+    caches: &Caches,
+    deployment: &LLMDeployment,
+    plan: Option<&ServingPlan>,
+    now: Timestamp,
+) -> Observation {
+    let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
+    let name = deployment.metadata.name.as_deref().unwrap_or_default();
+    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
+    let workload = caches
+        .workloads
+        .get(namespace, name)
+        .filter(|child| owned(child, uid));
+    let pods = if workload.is_some() {
+        caches.pods_of(namespace, name)
+    } else {
+        Vec::new()
+    };
+    let need = plan.and_then(|plan| plan.gpu.as_ref()).map(gpu_need);
+    let explanation = explain(&Input {
+        workload: workload.as_ref().map(|child| &child.facts),
+        desired: deployment.spec.replicas,
+        pods: &pods,
+        need: need.as_ref(),
+        around: caches,
+        now: Some(now),
+    });
+    Observation {
+        explanation,
+        pods: count(&pods),
+        made: workload.is_some(),
+    }
+}
+
+fn owned(child: &Arc<Child<WorkloadFacts>>, uid: &str) -> bool {
+    child.head.owner.as_ref().is_some_and(|owner| &*owner.uid == uid)
+}
+
+fn count(pods: &[Arc<PodFacts>]) -> i32 {
+    let living = pods.iter().filter(|pod| !pod.deleting).count();
+    i32::try_from(living).unwrap_or(i32::MAX)
+}
+
+/// The plan's GPUs in the words of the diagnosis.
+pub fn gpu_need(gpu: &GpuRequest) -> GpuNeed {
+    GpuNeed {
+        resource: gpu.resource.as_str().into(),
+        count: i64::from(gpu.count),
+        product: gpu.product.as_deref().map(|product| GpuProduct {
+            written: product.into(),
+            labels: gpu.product_labels().into_iter().map(Into::into).collect(),
+        }),
+        memory: gpu.min_memory.map(|memory| GpuMemory {
+            at_least_mib: gpu.least_label_mib().unwrap_or_default(),
+            written: memory.to_string().into(),
+        }),
+        count_field: "spec.gpu.count of the LLMModel".into(),
+    }
+}

@@ -1,0 +1,190 @@
+//! Status: what a person sees.
+//!
+//! In: the outcome of every step. Out: the status to store. Pure: the same outcome gives the same status, so that a
+//! cluster at rest is not written to.
+
+use api::{
+    llm_example_com::v1alpha1::{LLMDeployment, LLMDeploymentStatus},
+    shared::State,
+};
+use k8s_openapi::jiff::Timestamp;
+use reconcile::{
+    ApplyError,
+    conditions::{self, Finding},
+};
+use serving::{labels, plan::ServingPlan};
+
+use super::{accept::Rejection, observe::Observation, validate};
+use crate::reason::Reason;
+
+/// How the steps before this one ended.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// A plan, or why there is none.
+    pub accepted: Result<&'a ServingPlan, &'a Rejection>,
+    /// How applying it ended; `None` without a plan.
+    pub applied: Option<Result<(), &'a ApplyError>>,
+    /// What is seen of the Pods.
+    pub observed: &'a Observation,
+}
+
+impl Outcome<'_> {
+    /// What stands against it before a Pod is looked at: reason, sentence and state.
+    fn obstacle(&self) -> Option<(&'static str, String, State)> {
+        match (&self.accepted, &self.applied) {
+            (Err(rejection), _) => {
+                let state = match rejection {
+                    Rejection::ModelNotFound { .. } => State::Blocked,
+                    Rejection::Invalid { .. } => State::Invalid,
+                };
+                Some((rejection.reason().as_str(), rejection.to_string(), state))
+            }
+            (Ok(_), Some(Err(error))) => Some((error.reason(), error.to_string(), State::Blocked)),
+            (Ok(_), _) => None,
+        }
+    }
+}
+
+/// The status that follows.
+pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp) -> LLMDeploymentStatus {
+    let stored = deployment.status.clone().unwrap_or_default();
+    let generation = deployment.metadata.generation.unwrap_or_default();
+    let obstacle = outcome.obstacle();
+    let observation = outcome.observed;
+    let explanation = &observation.explanation;
+    let plan = outcome.accepted.ok();
+
+    let findings = [
+        accepted(outcome, generation),
+        applied(outcome, generation),
+        ready(outcome, generation),
+    ];
+    let (reason, state) = match &obstacle {
+        Some((reason, _, state)) => (*reason, *state),
+        None => (explanation.reason.as_str(), state_of(explanation.state)),
+    };
+    LLMDeploymentStatus {
+        observed_generation: if obstacle.is_none() {
+            Some(generation)
+        } else {
+            stored.observed_generation
+        },
+        replicas: Some(observation.pods),
+        ready_replicas: Some(explanation.ready),
+        selector: Some(labels::selector_text(&validate::identity(deployment))),
+        state: Some(state),
+        reason: Some(reason.to_owned()),
+        model: plan.map(|plan| plan.model_name.clone()).or(stored.model),
+        image: plan.map(|plan| plan.pod.engine.image.clone()).or(stored.image),
+        gpu: match plan {
+            Some(plan) => plan.gpu.as_ref().map(serving::gpu::GpuRequest::summary),
+            None => stored.gpu,
+        },
+        conditions: conditions::merge(&stored.conditions, &findings, now),
+    }
+}
+
+/// The status of a resource that is being deleted, while its children go.
+pub fn terminating(
+    deployment: &LLMDeployment,
+    observed: &Observation,
+    now: Timestamp,
+) -> LLMDeploymentStatus {
+    let stored = deployment.status.clone().unwrap_or_default();
+    let ready = finding(
+        "Ready",
+        Some(false),
+        Reason::Terminating.as_str(),
+        "It is being deleted; its objects go before it.".to_owned(),
+        deployment.metadata.generation.unwrap_or_default(),
+    );
+    LLMDeploymentStatus {
+        replicas: Some(observed.pods),
+        ready_replicas: Some(observed.explanation.ready),
+        state: Some(State::Terminating),
+        reason: Some(Reason::Terminating.as_str().to_owned()),
+        conditions: conditions::merge(&stored.conditions, &[ready], now),
+        ..stored
+    }
+}
+
+fn accepted(outcome: &Outcome<'_>, generation: i64) -> Finding {
+    let (status, reason, message) = match outcome.accepted {
+        Ok(_) => (
+            true,
+            Reason::Accepted,
+            "The spec is valid and everything that it names exists.".to_owned(),
+        ),
+        Err(rejection) => (false, rejection.reason(), rejection.to_string()),
+    };
+    finding("Accepted", Some(status), reason.as_str(), message, generation)
+}
+
+fn applied(outcome: &Outcome<'_>, generation: i64) -> Finding {
+    let (status, reason, message) = match &outcome.applied {
+        Some(Ok(())) => (
+            true,
+            Reason::Applied.as_str(),
+            "The objects in the cluster are as asked for.".to_owned(),
+        ),
+        Some(Err(error)) => (false, error.reason(), error.to_string()),
+        None if outcome.observed.made => (
+            false,
+            Reason::NotAccepted.as_str(),
+            "What was made before is left as it is until the spec is accepted.".to_owned(),
+        ),
+        None => (
+            false,
+            Reason::NotAccepted.as_str(),
+            "Nothing is made until the spec is accepted.".to_owned(),
+        ),
+    };
+    finding("Applied", Some(status), reason, message, generation)
+}
+
+fn ready(outcome: &Outcome<'_>, generation: i64) -> Finding {
+    let explanation = &outcome.observed.explanation;
+    match outcome.obstacle() {
+        // What runs is told as it is; what never ran is told by what stands against it.
+        Some((reason, sentence, _)) if !outcome.observed.made => {
+            let message = format!("0 of {} replicas serve: {sentence}", explanation.desired);
+            finding("Ready", Some(false), reason, message, generation)
+        }
+        _ => finding(
+            "Ready",
+            Some(explanation.serves),
+            explanation.reason.as_str(),
+            explanation.message.clone(),
+            generation,
+        ),
+    }
+}
+
+fn finding(
+    type_: &'static str,
+    status: Option<bool>,
+    reason: &str,
+    message: String,
+    generation: i64,
+) -> Finding {
+    Finding {
+        type_,
+        status,
+        reason: reason.to_owned(),
+        message,
+        observed_generation: generation,
+    }
+}
+
+/// The diagnosis' word as the API's.
+fn state_of(state: diagnosis::State) -> State {
+    match state {
+        diagnosis::State::Ready => State::Ready,
+        diagnosis::State::Loading => State::Loading,
+        diagnosis::State::Progressing => State::Progressing,
+        diagnosis::State::Blocked => State::Blocked,
+        diagnosis::State::Invalid => State::Invalid,
+        diagnosis::State::Stopped => State::Stopped,
+        diagnosis::State::Terminating => State::Terminating,
+    }
+}

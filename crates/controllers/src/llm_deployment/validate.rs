@@ -1,0 +1,195 @@
+//! Resource and referents in, a typed serving request out, or every field that is wrong.
+//!
+//! In: an `LLMDeployment`, the `LLMModel` it names, what is known of claims. Out: a [`ServingRequest`]; nothing after
+//! this step sees a raw resource. Pure.
+
+use std::collections::BTreeMap;
+
+use api::{
+    llm_example_com::v1alpha1::{
+        LLMDeployment, LLMModel,
+        llm_deployment::{DisruptionBudgetSpec, ServiceType, Strategy, StrategyType},
+    },
+    shared::AccessMode,
+};
+use serving::{
+    field_error::FieldError,
+    request::{
+        Access, BudgetRequest, Identity, PodRequest, ServiceKind, ServiceRequest, ServingRequest,
+        StrategyRequest, WorkloadRequest,
+    },
+};
+
+use crate::{
+    llm_deployment::{GROUP, KIND, VERSION},
+    llm_model::parse::{self, Errors},
+};
+
+/// Everything beside the resource itself that decides what is made for it.
+#[derive(Debug, Clone, Default)]
+pub struct Referents {
+    /// Access modes of the claims that exist in the namespace, by name.
+    pub claims: BTreeMap<String, AccessMode>,
+    /// The namespace in which the operator runs; always admitted by a narrowed NetworkPolicy.
+    pub operator_namespace: String,
+}
+
+/// Parses the deployment together with its model.
+///
+/// # Errors
+/// Every field that cannot be used; paths as in [`FieldError`].
+pub fn validate(
+    deployment: &LLMDeployment,
+    model: &LLMModel,
+    referents: Referents,
+) -> Result<ServingRequest, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let parts = errors.keep_all(parse::parse(&model.spec));
+    let service = errors.keep(service(deployment));
+    let budget = errors.keep(budget(deployment.spec.disruption_budget.as_ref()));
+    let replicas = errors.keep(replicas(deployment.spec.replicas));
+    let access = errors.keep(access(deployment, &referents.operator_namespace));
+    let (Some(parts), Some(service), Some(budget), Some(replicas), Some(access)) =
+        (parts, service, budget, replicas, access)
+    else {
+        return Err(errors.0);
+    };
+    errors.finish(ServingRequest {
+        identity: identity(deployment),
+        engine: model.spec.engine,
+        model: parts.model,
+        container: parts.container,
+        gpu: parts.gpu,
+        storage: parts.storage,
+        claims: referents.claims,
+        workload: WorkloadRequest::Deployment {
+            replicas,
+            strategy: strategy(deployment.spec.strategy.as_ref()),
+        },
+        pod: pod(deployment, model),
+        service,
+        budget,
+        access,
+    })
+}
+
+/// Who owns what is made.
+pub fn identity(deployment: &LLMDeployment) -> Identity {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    Identity {
+        name: text(&deployment.metadata.name),
+        namespace: text(&deployment.metadata.namespace),
+        uid: text(&deployment.metadata.uid),
+        kind: KIND.to_owned(),
+        group: GROUP.to_owned(),
+        version: VERSION.to_owned(),
+    }
+}
+
+fn replicas(replicas: i32) -> Result<i32, FieldError> {
+    if replicas < 0 {
+        return Err(FieldError::new(
+            "replicas",
+            format!("{replicas} is negative; choose 0 or more"),
+        ));
+    }
+    Ok(replicas)
+}
+
+fn service(deployment: &LLMDeployment) -> Result<ServiceRequest, FieldError> {
+    let spec = deployment.spec.service.clone().unwrap_or_default();
+    Ok(ServiceRequest {
+        port: parse::port("port", deployment.spec.port)?,
+        kind: match spec.type_.unwrap_or_default() {
+            ServiceType::ClusterIP => ServiceKind::ClusterIp,
+            ServiceType::NodePort => ServiceKind::NodePort,
+            ServiceType::LoadBalancer => ServiceKind::LoadBalancer,
+        },
+        labels: spec.labels.unwrap_or_default(),
+        annotations: spec.annotations.unwrap_or_default(),
+    })
+}
+
+fn budget(spec: Option<&DisruptionBudgetSpec>) -> Result<BudgetRequest, FieldError> {
+    let Some(spec) = spec else {
+        return Ok(BudgetRequest::Automatic);
+    };
+    match (spec.enabled, &spec.min_available, &spec.max_unavailable) {
+        (Some(false), None, None) => Ok(BudgetRequest::Disabled),
+        (Some(false), _, _) => Err(FieldError::new(
+            "disruptionBudget",
+            "enabled: false makes no budget; remove minAvailable and maxUnavailable",
+        )),
+        (_, None, None) => Ok(BudgetRequest::Automatic),
+        (_, Some(least), None) => Ok(BudgetRequest::MinAvailable(least.clone())),
+        (_, None, Some(most)) => Ok(BudgetRequest::MaxUnavailable(most.clone())),
+        (_, Some(_), Some(_)) => Err(FieldError::new(
+            "disruptionBudget",
+            "set minAvailable or maxUnavailable, not both",
+        )),
+    }
+}
+
+fn strategy(spec: Option<&Strategy>) -> StrategyRequest {
+    let Some(spec) = spec else {
+        return StrategyRequest::Automatic;
+    };
+    match spec.type_ {
+        Some(StrategyType::Recreate) => StrategyRequest::Recreate,
+        Some(StrategyType::RollingUpdate) => StrategyRequest::RollingUpdate {
+            max_surge: spec.max_surge.clone(),
+            max_unavailable: spec.max_unavailable.clone(),
+        },
+        None if spec.max_surge.is_some() || spec.max_unavailable.is_some() => {
+            StrategyRequest::RollingUpdate {
+                max_surge: spec.max_surge.clone(),
+                max_unavailable: spec.max_unavailable.clone(),
+            }
+        }
+        None => StrategyRequest::Automatic,
+    }
+}
+
+fn access(deployment: &LLMDeployment, operator_namespace: &str) -> Result<Access, FieldError> {
+    match deployment
+        .spec
+        .access
+        .as_ref()
+        .and_then(|access| access.from.clone())
+    {
+        Some(peers) if peers.is_empty() => Err(FieldError::new(
+            "access.from",
+            "an empty list would admit everyone; name a peer, or remove access.from",
+        )),
+        Some(peers) => Ok(Access::From {
+            peers,
+            operator_namespace: operator_namespace.to_owned(),
+        }),
+        None => Ok(Access::Anywhere),
+    }
+}
+
+fn pod(deployment: &LLMDeployment, model: &LLMModel) -> PodRequest {
+    let spec = &deployment.spec;
+    PodRequest {
+        labels: spec.pod_labels.clone().unwrap_or_default(),
+        annotations: spec.pod_annotations.clone().unwrap_or_default(),
+        node_selector: spec.node_selector.clone().unwrap_or_default(),
+        tolerations: spec.tolerations.clone().unwrap_or_default(),
+        affinity: spec.affinity.clone(),
+        topology_spread: spec.topology_spread_constraints.clone().unwrap_or_default(),
+        priority_class: spec.priority_class_name.clone(),
+        runtime_class: spec.runtime_class_name.clone(),
+        grace_period_seconds: spec.termination_grace_period_seconds,
+        security: model.spec.pod_security_context.clone(),
+        image_pull_secrets: image_pull_secrets(model),
+    }
+}
+
+fn image_pull_secrets(model: &LLMModel) -> Vec<String> {
+    let secrets = model.spec.image_pull_secrets.iter().flatten();
+    secrets
+        .map(|secret| secret.name.clone())
+        .filter(|name| !name.is_empty())
+        .collect()
+}

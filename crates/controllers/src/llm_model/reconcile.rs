@@ -1,0 +1,59 @@
+//! One reconcile of an `LLMModel`: its status, and an Event when it becomes unusable.
+//!
+//! In: a key. Out: a status. It makes no objects.
+
+use std::sync::Arc;
+
+use api::{llm_example_com::v1alpha1::LLMModel, shared::State};
+use k8s_openapi::jiff::Timestamp;
+use reconcile::{EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget};
+
+use super::{KIND, status::status};
+use crate::context::Context;
+
+/// Keeps the statuses of `LLMModel`s.
+#[derive(Clone)]
+pub struct LLMModelReconciler {
+    context: Arc<Context>,
+}
+
+impl LLMModelReconciler {
+    /// A reconciler on shared caches.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+}
+
+impl Reconciler for LLMModelReconciler {
+    fn kind(&self) -> &'static str {
+        KIND
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Failure> {
+        let context = &*self.context;
+        let Some(model) = context.caches.models.get(&key.namespace, &key.name) else {
+            context.metrics.remove_state(key);
+            return Ok(Outcome::Done);
+        };
+        let new = status(&model, Timestamp::now());
+        let uid = model.metadata.uid.as_deref().unwrap_or_default();
+        let target = StatusTarget::new::<LLMModel>(&key.namespace, &key.name, uid);
+        let stored = model.status.as_ref();
+        context
+            .status
+            .write(&target, stored, &new, &*context.caches.models)
+            .await
+            .map_err(|error| Failure::retry(error.reason(), error.to_string()))?;
+        let state = new.state.unwrap_or(State::Ready);
+        context.metrics.set_state(key, state.as_str());
+        let before = stored.and_then(|stored| stored.conditions.first());
+        let now = new.conditions.first();
+        if let Some(condition) = now.filter(|_| state == State::Invalid)
+            && before.is_none_or(|before| before.message != condition.message)
+        {
+            let (reason, note) = (condition.reason.clone(), condition.message.clone());
+            context.tell(&*model, KIND, EventKind::Warning, reason, "Reconcile", note);
+        }
+        Ok(Outcome::Done)
+    }
+}

@@ -1,0 +1,117 @@
+//! Everything together: caches, reconcilers and workers, as long as this replica leads.
+//!
+//! In: a client and options. Out: a running operator, until it is stopped.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::Client;
+use reconcile::{
+    Applier, EventRecorder, Metrics, Runner, StatusWriter, Watches, WorkQueue,
+    cache::{Namespaces, WatchState},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    caches::Caches, context::Context, llm_deployment::reconcile::LLMDeploymentReconciler,
+    llm_model::reconcile::LLMModelReconciler,
+};
+
+/// What may be said about how the operator runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which namespaces are watched.
+    pub namespaces: Namespaces,
+    /// Reconciles at the same time.
+    pub workers: usize,
+    /// Every resource is looked at again after this time.
+    pub resync_period: Duration,
+    /// The namespace in which the operator runs.
+    pub operator_namespace: String,
+    /// Name of this replica, the reporting instance of its Events.
+    pub identity: String,
+}
+
+/// The operator of one leadership.
+pub struct Operator {
+    watches: Watches,
+    context: Arc<Context>,
+    queue: WorkQueue,
+    options: Options,
+}
+
+impl Operator {
+    /// Starts to fill the caches. Needs a tokio runtime.
+    pub fn start(client: &Client, metrics: &Metrics, options: Options) -> Self {
+        let queue = WorkQueue::new();
+        let mut watches = Watches::new(
+            client.clone(),
+            options.namespaces.clone(),
+            queue.clone(),
+            metrics.clone(),
+        );
+        let caches = Caches::start(&mut watches);
+        let context = Arc::new(Context {
+            applier: Applier::new(client.clone(), caches.children()),
+            status: StatusWriter::new(client.clone()),
+            recorder: EventRecorder::start(
+                client.clone(),
+                "llm-operator",
+                &options.identity,
+                metrics.clone(),
+            ),
+            metrics: metrics.clone(),
+            operator_namespace: options.operator_namespace.clone(),
+            caches,
+        });
+        Self {
+            watches,
+            context,
+            queue,
+            options,
+        }
+    }
+
+    /// Waits for the caches, then reconciles until `stop`; what is under way is finished first.
+    pub async fn run(&self, stop: CancellationToken) {
+        tokio::select! {
+            () = self.watches.wait_settled() => {}
+            () = stop.cancelled() => return,
+        }
+        let runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
+            .with(LLMDeploymentReconciler::new(self.context.clone()))
+            .with(LLMModelReconciler::new(self.context.clone()))
+            .concurrency(self.options.workers);
+        tokio::join!(runner.run(stop.clone()), self.resync(stop));
+    }
+
+    /// Whether every cache may be relied on.
+    pub fn settled(&self) -> bool {
+        self.watches.settled()
+    }
+
+    /// One line for each resource that cannot be watched, and why.
+    pub fn notes(&self) -> Vec<String> {
+        let troubles = self.watches.states().into_iter().flat_map(|(resource, states)| {
+            states.into_iter().filter_map(move |state| match state {
+                WatchState::Starting => Some(format!("{resource}: first list is under way")),
+                WatchState::Watching => None,
+                WatchState::NotServed => Some(format!(
+                    "{resource}: not served by this cluster; install the definition with `llm-operator crds | kubectl apply -f -`"
+                )),
+                WatchState::Forbidden(message) => Some(format!("{resource}: may not be watched: {message}")),
+                WatchState::Retrying(message) => Some(format!("{resource}: watch failed and is tried again: {message}")),
+            })
+        });
+        troubles.collect()
+    }
+
+    async fn resync(&self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(self.options.resync_period) => {}
+                () = stop.cancelled() => return,
+            }
+            self.queue.add_all(self.context.caches.roots(), Duration::ZERO);
+        }
+    }
+}

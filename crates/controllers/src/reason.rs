@@ -1,0 +1,162 @@
+//! The reasons that a controller gives by itself, beside those of the diagnosis and of the apply step.
+//!
+//! In: nothing. Out: a closed list with meaning and way out; `docs/conditions.md` is made of it.
+
+use std::fmt::Write as _;
+
+/// Why a resource is not acted on, or that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The spec is valid and everything that it names exists.
+    Accepted,
+    /// The spec cannot be used.
+    InvalidSpec,
+    /// The model does not exist.
+    ModelNotFound,
+    /// The objects in the cluster are as asked for.
+    Applied,
+    /// Nothing was applied, since the spec was not accepted.
+    NotAccepted,
+    /// It is being deleted.
+    Terminating,
+}
+
+impl Reason {
+    /// The word itself.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::ModelNotFound => "ModelNotFound",
+            Self::Applied => "Applied",
+            Self::NotAccepted => "NotAccepted",
+            Self::Terminating => "Terminating",
+        }
+    }
+}
+
+/// Condition, word, state, meaning and way out of every reason that is not the diagnosis' own.
+const TABLE: [(&str, &str, &str, &str); 17] = [
+    (
+        "Accepted",
+        "Accepted",
+        "The spec is valid and everything that it names exists.",
+        "Nothing to do.",
+    ),
+    (
+        "Accepted",
+        "InvalidSpec",
+        "A field of the resource or of its model cannot be used; what runs is left as it is.",
+        "Edit the field that the message names.",
+    ),
+    (
+        "Accepted",
+        "ModelNotFound",
+        "The LLMModel named by `spec.modelRef` does not exist in the namespace; what runs is left as it is.",
+        "Create the model, or correct the name. Order does not matter.",
+    ),
+    (
+        "Applied",
+        "Applied",
+        "The objects in the cluster are as asked for.",
+        "Nothing to do.",
+    ),
+    (
+        "Applied",
+        "NotAccepted",
+        "Nothing was applied, since the spec was not accepted.",
+        "See the condition `Accepted`.",
+    ),
+    (
+        "Applied",
+        "NameTaken",
+        "An object of a child's name exists and belongs to somebody else. It is left alone.",
+        "Rename one of the two, or delete the other object.",
+    ),
+    (
+        "Applied",
+        "Immutable",
+        "A child would have to change in a field that Kubernetes does not let change.",
+        "Undo the edit, or delete the child so that it is made anew.",
+    ),
+    (
+        "Applied",
+        "Invalid",
+        "The API server refuses a child's content.",
+        "Edit the field that the message names.",
+    ),
+    (
+        "Applied",
+        "QuotaExceeded",
+        "A ResourceQuota has no room for a child.",
+        "Raise the quota or free some of it.",
+    ),
+    (
+        "Applied",
+        "Denied",
+        "An admission policy or webhook refuses a child.",
+        "Change what the policy's message asks for.",
+    ),
+    (
+        "Applied",
+        "Forbidden",
+        "The operator lacks a right.",
+        "Install the ClusterRole that ships with this version.",
+    ),
+    (
+        "Applied",
+        "ApiUnavailable",
+        "The API server did not answer or asked to wait.",
+        "Wait; the operator tries again by itself.",
+    ),
+    (
+        "Applied",
+        "Terminating",
+        "The resource, or a child of the same name, is being deleted.",
+        "Wait.",
+    ),
+    (
+        "Applied",
+        "NamespaceTerminating",
+        "The namespace is being deleted.",
+        "Nothing to do.",
+    ),
+    (
+        "Applied",
+        "NotWatched",
+        "A kind of child is not watched: a fault of the operator.",
+        "Report it.",
+    ),
+    (
+        "Applied",
+        "Internal",
+        "An object could not be built: a fault of the operator.",
+        "Report it.",
+    ),
+    (
+        "Ready",
+        "any of the above",
+        "Nothing serves, and the cause is in `Accepted` or `Applied`.",
+        "See that condition.",
+    ),
+];
+
+/// `docs/conditions.md`.
+pub fn conditions_page() -> String {
+    let mut page = String::from(
+        "# Conditions and reasons\n\n\
+         This page is generated (`make manifests`). A serving resource has the conditions `Accepted`, `Applied` and `Ready`,\n\
+         each with its own `observedGeneration`. `status.state` is one word for all of it, `status.reason` the reason that\n\
+         keeps it from being ready, and the condition's message the sentence to read. The same words stand in Events and in\n\
+         the metric `llm_operator_resources`.\n\n\
+         ## Accepted and Applied\n\n\
+         | Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n",
+    );
+    for (condition, reason, meaning, way_out) in TABLE {
+        // Writing into a String cannot fail.
+        let _ = writeln!(page, "| `{condition}` | `{reason}` | {meaning} | {way_out} |");
+    }
+    page.push_str("\n## Ready\n\nFrom the gravest to none. Of several Pods the gravest is told first.\n\n");
+    page.push_str(&diagnosis::conditions_markdown());
+    page
+}

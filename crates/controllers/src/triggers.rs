@@ -1,0 +1,178 @@
+//! Whom a change wakes.
+//!
+//! In: a change in one cache, and lookups in others. Out: the keys to reconcile. A change that no step reads wakes
+//! nobody: this is what keeps an unchanged cluster at rest.
+
+use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, PodFacts};
+use kube::ResourceExt;
+use reconcile::{Change, ObjectKey, WatchCache};
+
+use crate::{
+    caches::owner_of,
+    llm_deployment::{self, accept},
+    llm_model,
+};
+
+/// `<lower case kind>.<group>` of a deployment, the value of the Pods' label `llm-operator.io/kind`.
+pub(crate) const KIND_LABEL: &str = "llmdeployment.llm.example.com";
+/// Index key of Pods that ask for devices.
+pub(crate) const HOLDS_DEVICES: &str = "devices";
+
+/// Index key: deployments by the model that they name.
+pub(crate) fn model_key(deployment: &LLMDeployment) -> String {
+    named(
+        "model",
+        deployment.metadata.namespace.as_deref().unwrap_or_default(),
+        &deployment.spec.model_ref,
+    )
+}
+
+/// Index keys: models by the claims that they name.
+pub(crate) fn claim_keys(model: &LLMModel) -> Vec<String> {
+    let namespace = model.metadata.namespace.as_deref().unwrap_or_default();
+    accept::named_claims(model)
+        .iter()
+        .map(|claim| named("claim", namespace, claim))
+        .collect()
+}
+
+/// Index key: Pods by the deployment that they belong to.
+pub(crate) fn owner_key(namespace: &str, name: &str) -> String {
+    named("owner", namespace, name)
+}
+
+/// Index keys of a Pod: its owner, itself by uid, and whether it asks for devices.
+pub(crate) fn pod_keys(pod: &PodFacts) -> Vec<String> {
+    let owner = owner_of(pod.owner.as_ref(), &pod.namespace).map(|key| owner_key(&key.namespace, &key.name));
+    let devices = (!pod.devices.is_empty()).then(|| HOLDS_DEVICES.to_owned());
+    owner
+        .into_iter()
+        .chain(devices)
+        .chain([format!("uid:{}", pod.uid)])
+        .collect()
+}
+
+fn named(what: &str, namespace: &str, name: &str) -> String {
+    format!("{what}:{namespace}/{name}")
+}
+
+/// Itself, when its spec changed or it comes or goes; its own status wakes nobody.
+pub(crate) fn deployment_changed(change: &Change<'_, LLMDeployment>) -> Vec<ObjectKey> {
+    root_changed(change, llm_deployment::KIND).into_iter().collect()
+}
+
+/// Itself and every deployment that names it.
+pub(crate) fn model_changed(
+    change: &Change<'_, LLMModel>,
+    users: &WatchCache<LLMDeployment>,
+) -> Vec<ObjectKey> {
+    let Some(itself) = root_changed(change, llm_model::KIND) else {
+        return Vec::new();
+    };
+    let users = users
+        .indexed_names(&named("model", change.namespace, change.name))
+        .into_iter();
+    let deployments = users.map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name));
+    deployments.chain([itself]).collect()
+}
+
+fn root_changed<K: ResourceExt>(change: &Change<'_, K>, kind: &'static str) -> Option<ObjectKey> {
+    if let (Some(old), Some(new)) = (change.old, change.new) {
+        let same = old.meta().generation == new.meta().generation
+            && old.meta().uid == new.meta().uid
+            && old.meta().deletion_timestamp == new.meta().deletion_timestamp;
+        if same {
+            return None;
+        }
+    }
+    Some(ObjectKey::new(kind, change.namespace, change.name))
+}
+
+/// The owner of a Pod, when something that a diagnosis reads changed.
+pub(crate) fn pod_changed(change: &Change<'_, PodFacts>) -> Vec<ObjectKey> {
+    if change.old == change.new {
+        return Vec::new();
+    }
+    let facts = change.new.or(change.old);
+    facts
+        .and_then(|pod| owner_of(pod.owner.as_ref(), change.namespace))
+        .into_iter()
+        .collect()
+}
+
+/// The deployment of the claim's name, and all deployments of models that name the claim.
+pub(crate) fn claim_changed(
+    change: &Change<'_, ClaimFacts>,
+    models: &WatchCache<LLMModel>,
+    users: &WatchCache<LLMDeployment>,
+) -> Vec<ObjectKey> {
+    if change.old == change.new {
+        return Vec::new();
+    }
+    let models = models.indexed_names(&named("claim", change.namespace, change.name));
+    let mut keys: Vec<ObjectKey> = models
+        .iter()
+        .flat_map(|(namespace, model)| users.indexed_names(&named("model", namespace, model)))
+        .map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name))
+        .collect();
+    if users.get(change.namespace, change.name).is_some() {
+        keys.push(ObjectKey::new(
+            llm_deployment::KIND,
+            change.namespace,
+            change.name,
+        ));
+    }
+    keys
+}
+
+/// Every deployment that is not ready: a node that comes, goes or changes may be what it waits for. Heartbeats are no
+/// change, since the facts have none.
+pub(crate) fn node_changed(
+    change: &Change<'_, NodeFacts>,
+    deployments: &WatchCache<LLMDeployment>,
+) -> Vec<ObjectKey> {
+    if change.old == change.new {
+        return Vec::new();
+    }
+    let waiting = deployments
+        .list(None)
+        .into_iter()
+        .filter(|deployment| !is_ready(deployment));
+    waiting
+        .map(|deployment| {
+            ObjectKey::new(
+                llm_deployment::KIND,
+                deployment.namespace().unwrap_or_default(),
+                deployment.name_any(),
+            )
+        })
+        .collect()
+}
+
+fn is_ready(deployment: &LLMDeployment) -> bool {
+    let status = deployment.status.as_ref();
+    status.is_some_and(|status| status.state == Some(api::shared::State::Ready))
+}
+
+/// The owner of the Pod that an event is about; for a claim, whoever has a Pod that mounts it.
+pub(crate) fn event_changed(change: &Change<'_, EventFacts>, pods: &WatchCache<PodFacts>) -> Vec<ObjectKey> {
+    let Some(event) = change.new else {
+        return Vec::new();
+    };
+    let concerned = if &*event.involved_kind == "Pod" {
+        pods.indexed(&format!("uid:{}", event.involved_uid))
+    } else {
+        let mounts = |pod: &PodFacts| pod.claims.iter().any(|claim| *claim == event.involved_name);
+        pods.list(Some(&event.namespace))
+            .into_iter()
+            .filter(|pod| mounts(pod))
+            .collect()
+    };
+    let mut keys: Vec<ObjectKey> = concerned
+        .iter()
+        .filter_map(|pod| owner_of(pod.owner.as_ref(), &pod.namespace))
+        .collect();
+    keys.dedup();
+    keys
+}

@@ -1,0 +1,217 @@
+//! The command line: what a person or a manifest may say to the operator.
+//!
+//! In: arguments and environment. Out: typed options. It does no work and opens nothing.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Runs large language models on Kubernetes from the YAML that a team already writes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "llm-operator",
+    version,
+    about,
+    after_help = "EXAMPLES:
+  llm-operator crds | kubectl apply -f -            install the custom resource definitions
+  llm-operator run                                  run against the cluster of $KUBECONFIG, or the one it is in
+  llm-operator render -f model.yaml -f chat.yaml    print the objects that `run` would apply; needs no cluster"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The operator's subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch the cluster and keep it as the resources ask, until SIGTERM or Ctrl-C
+    Run(Box<RunArgs>),
+    /// Print the custom resource definitions as YAML
+    Crds(CrdsArgs),
+    /// Print the objects that `run` would apply, without a cluster
+    Render(RenderArgs),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell, for example `llm-operator completions bash`
+    Completions {
+        /// The shell to complete in
+        shell: Shell,
+    },
+    /// Print the reference of condition reasons as Markdown (docs/conditions.md is made by it)
+    #[command(hide = true)]
+    ConditionsDoc,
+}
+
+/// Options of `run`. Each flag has an environment variable; the flag wins.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Namespace to watch; repeat it or separate with commas for several. Default: all namespaces
+    #[arg(
+        long,
+        env = "WATCH_NAMESPACE",
+        value_delimiter = ',',
+        value_name = "NAMESPACE"
+    )]
+    pub watch_namespace: Vec<String>,
+
+    /// Elect a leader among replicas; only the leader writes. `false` is for a single process on a laptop
+    #[arg(long, env = "LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub leader_elect: bool,
+
+    /// Namespace of the leader's Lease; in a Pod, its own namespace
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "llm-system",
+        value_name = "NAMESPACE"
+    )]
+    pub lease_namespace: String,
+
+    /// Name of the leader's Lease
+    #[arg(long, env = "LEASE_NAME", default_value = "llm-operator", value_name = "NAME")]
+    pub lease_name: String,
+
+    /// Name of this replica in the Lease. Default: host name and a random suffix
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub identity: Option<String>,
+
+    /// How long a Lease holds without being renewed; another replica takes over after that
+    #[arg(long, env = "LEASE_DURATION", default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub lease_duration: Duration,
+
+    /// The leader stops writing when it could not renew for this long; must be below the lease's duration
+    #[arg(long, env = "LEASE_RENEW_DEADLINE", default_value = "10s", value_parser = duration, value_name = "DURATION")]
+    pub lease_renew_deadline: Duration,
+
+    /// Pause between attempts to get or renew the Lease
+    #[arg(long, env = "LEASE_RETRY_PERIOD", default_value = "2s", value_parser = duration, value_name = "DURATION")]
+    pub lease_retry_period: Duration,
+
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(
+        long,
+        env = "HTTP_ADDRESS",
+        default_value = "0.0.0.0:8080",
+        value_name = "IP:PORT"
+    )]
+    pub http_address: SocketAddr,
+
+    /// How many resources are reconciled at the same time
+    #[arg(long, env = "WORKERS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "N")]
+    pub workers: u16,
+
+    /// Look at every resource again after this time, even when nothing changed; an unchanged cluster is not written to
+    #[arg(long, env = "RESYNC_PERIOD", default_value = "30m", value_parser = duration, value_name = "DURATION")]
+    pub resync_period: Duration,
+
+    /// Install or update the custom resource definitions first (needs the ClusterRole llm-operator-install-crds)
+    #[arg(long, env = "INSTALL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub install_crds: bool,
+
+    /// How much to log: error, warn, info, debug, trace, or a filter such as `info,reconcile=debug`
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    pub log_level: String,
+
+    /// Log as readable text or as one JSON object per line
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line per event
+    Text,
+    /// One JSON object per event
+    Json,
+}
+
+/// Options of `crds`.
+#[derive(Debug, Args)]
+pub struct CrdsArgs {
+    /// Write one file per definition into this directory instead of standard output
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+}
+
+/// Options of `render`.
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// YAML file with resources; repeat it for several, `-` reads standard input
+    #[arg(short = 'f', long = "filename", required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// YAML file with Node objects (`kubectl get nodes -o yaml`): tells on stderr which of them a Pod could run on
+    #[arg(long, value_name = "FILE")]
+    pub nodes: Vec<PathBuf>,
+
+    /// Namespace of resources that name none
+    #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
+    pub namespace: String,
+}
+
+/// Parses `15s`, `2m`, `500ms`, `1h`: a whole number and a unit, as Go writes durations.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number
+        .parse()
+        .map_err(|_| format!("'{text}' is not a duration; write 500ms, 15s, 2m or 1h"))?;
+    let factor_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => {
+            return Err(format!(
+                "'{text}' has no unit that is known; write 500ms, 15s, 2m or 1h"
+            ));
+        }
+    };
+    let millis = number.checked_mul(factor_ms).filter(|ms| *ms > 0);
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("'{text}' is out of range; it must be above zero"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_number_and_a_unit() {
+        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for bad in ["", "15", "s", "-1s", "0s", "1.5s", "99999999999999999999s", "5 s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn namespaces_come_in_a_list() {
+        let cli = Cli::parse_from([
+            "llm-operator",
+            "run",
+            "--watch-namespace",
+            "a,b",
+            "--watch-namespace",
+            "c",
+        ]);
+        let Command::Run(run) = cli.command else {
+            panic!("run expected")
+        };
+        assert_eq!(run.watch_namespace, ["a", "b", "c"]);
+        assert!(run.leader_elect);
+    }
+}

@@ -1,0 +1,153 @@
+//! `llm-operator render`: reads files, calls the pure middle, prints YAML.
+
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+use controllers::render::{Input, render};
+use diagnosis::facts::{ClaimFacts, NodeFacts};
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim};
+use kube::ResourceExt;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::cli::RenderArgs;
+
+/// Renders the files; what is wrong goes to standard error, and the exit code tells.
+pub fn main(args: &RenderArgs) -> Result<(), String> {
+    let mut input = Input {
+        operator_namespace: "llm-system".to_owned(),
+        ..Input::default()
+    };
+    for file in args.files.iter().chain(&args.nodes) {
+        for document in documents(file)? {
+            take(&mut input, document, &args.namespace)
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+        }
+    }
+    if input.deployments.is_empty() {
+        return Err(
+            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1".to_owned(),
+        );
+    }
+    let mut failures = 0_usize;
+    for rendered in render(&input) {
+        match rendered {
+            Ok(rendered) => {
+                for note in &rendered.notes {
+                    eprintln!("note: {}: {note}", rendered.resource);
+                }
+                for object in &rendered.objects {
+                    let yaml = serde_saphyr::to_string(object).map_err(|error| error.to_string())?;
+                    crate::print(&format!("---\n{}\n", yaml.trim_end()))?;
+                }
+            }
+            Err(error) => {
+                failures += 1;
+                eprintln!("error: {error}");
+            }
+        }
+    }
+    if failures == 0 {
+        Ok(())
+    } else {
+        Err(format!(
+            "{failures} of {} resources cannot be rendered",
+            input.deployments.len()
+        ))
+    }
+}
+
+fn documents(file: &Path) -> Result<Vec<Value>, String> {
+    let text = if file == PathBuf::from("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    let text = text.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
+        .map_err(|error| format!("{} is no YAML: {error}", file.display()))?;
+    Ok(documents.into_iter().flat_map(items).collect())
+}
+
+/// `kubectl get -o yaml` prints several objects as one `List`.
+fn items(document: Value) -> Vec<Value> {
+    match document {
+        Value::Null => Vec::new(),
+        Value::Object(mut list)
+            if list
+                .get("kind")
+                .and_then(Value::as_str)
+                .is_some_and(|kind| kind.ends_with("List")) =>
+        {
+            match list.remove("items") {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            }
+        }
+        other => vec![other],
+    }
+}
+
+fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(), String> {
+    let text = |field: &str| {
+        document
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    match (text("apiVersion").as_str(), text("kind").as_str()) {
+        ("llm.example.com/v1alpha1", "LLMModel") => {
+            let model: LLMModel = namespaced(document, default_namespace)?;
+            input.models.insert(key(&model), model);
+        }
+        ("llm.example.com/v1alpha1", "LLMDeployment") => {
+            input
+                .deployments
+                .push(namespaced::<LLMDeployment>(document, default_namespace)?);
+        }
+        ("v1", "PersistentVolumeClaim") => {
+            let claim: PersistentVolumeClaim = namespaced(document, default_namespace)?;
+            input.claims.insert(key(&claim), ClaimFacts::from(&claim));
+        }
+        ("v1", "Node") => input.nodes.push(NodeFacts::from(&parse::<Node>(document)?)),
+        // Files of a whole application hold other kinds too; they are none of ours.
+        _ => {}
+    }
+    Ok(())
+}
+
+fn namespaced<K>(document: Value, default_namespace: &str) -> Result<K, String>
+where
+    K: DeserializeOwned + ResourceExt,
+{
+    let mut object: K = parse(document)?;
+    object
+        .meta_mut()
+        .namespace
+        .get_or_insert_with(|| default_namespace.to_owned());
+    Ok(object)
+}
+
+fn parse<K: DeserializeOwned>(document: Value) -> Result<K, String> {
+    let kind = document
+        .get("kind")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let name = document
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    serde_json::from_value(document).map_err(|error| format!("{kind} {name}: {error}"))
+}
+
+fn key<K: ResourceExt>(object: &K) -> (String, String) {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}

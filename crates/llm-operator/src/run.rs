@@ -1,0 +1,212 @@
+//! `llm-operator run`: wires client, leader election, operator and HTTP pages, and ends them in order.
+//!
+//! In: options. Out: exit code 0 after SIGTERM or Ctrl-C, 1 when it cannot run or lost its lease: the process then ends
+//! at once, so that two leaders never write.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use controllers::operator::{Operator, Options};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
+use reconcile::{
+    FIELD_MANAGER, Metrics,
+    cache::Namespaces,
+    client::{ClientOptions, connect},
+    lease::{Elector, HoldEnd, LeaseConfig},
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::RunArgs,
+    health, logging,
+    readiness::{CacheReport, Readiness, Role},
+};
+
+/// What is under way at SIGTERM gets this long.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Runs until told to stop.
+pub fn main(args: RunArgs) -> Result<(), String> {
+    check(&args)?;
+    logging::init(&args.log_level, args.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    runtime.block_on(run(args))
+}
+
+fn check(args: &RunArgs) -> Result<(), String> {
+    if args.lease_renew_deadline >= args.lease_duration
+        || args.lease_retry_period >= args.lease_renew_deadline
+    {
+        return Err(
+            "--lease-duration must be above --lease-renew-deadline, and that above --lease-retry-period; \
+                    otherwise two replicas could lead at once"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+async fn run(args: RunArgs) -> Result<(), String> {
+    let stop = stop_on_signal()?;
+    let metrics = Metrics::new();
+    let readiness = Arc::new(Readiness::default());
+    let listener = health::bind(args.http_address).await?;
+    let pages = tokio::spawn(health::serve(
+        listener,
+        readiness.clone(),
+        metrics.clone(),
+        stop.child_token(),
+    ));
+
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %args.http_address, "starting");
+    let client = connect(ClientOptions::default(), &metrics)
+        .await
+        .map_err(|error| error.to_string())?;
+    if args.install_crds {
+        install_crds(&client).await?;
+    }
+    let outcome = lead(&args, &client, &metrics, &readiness, &stop).await;
+    stop.cancel();
+    if let Ok(Err(error)) = pages.await {
+        tracing::warn!("the HTTP pages ended with an error: {error}");
+    }
+    tracing::info!("stopped");
+    outcome
+}
+
+/// Waits for the lease, works while it holds, and gives it back.
+async fn lead(
+    args: &RunArgs,
+    client: &Client,
+    metrics: &Metrics,
+    readiness: &Arc<Readiness>,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let identity = args.identity.clone().unwrap_or_else(default_identity);
+    if !args.leader_elect {
+        metrics.set_leader(true);
+        work(args, client, metrics, readiness, &identity, stop.clone()).await;
+        return Ok(());
+    }
+    let config = LeaseConfig {
+        duration: args.lease_duration,
+        renew_deadline: args.lease_renew_deadline,
+        retry: args.lease_retry_period,
+        ..LeaseConfig::new(&args.lease_namespace, &args.lease_name, &identity)
+    };
+    let mut elector = Elector::new(client.clone(), config, metrics.clone());
+    readiness.set_role(Role::Standby);
+    tracing::info!(
+        identity,
+        "waiting for the lease {}/{}",
+        args.lease_namespace,
+        args.lease_name
+    );
+    if !elector.acquire(stop).await {
+        return Ok(());
+    }
+    tracing::info!(identity, "leading");
+    // The work is stopped first and the lease given back after it, so that nobody writes beside the next leader.
+    let (work_stop, release) = (stop.child_token(), CancellationToken::new());
+    let work = work(args, client, metrics, readiness, &identity, work_stop);
+    let work = async {
+        work.await;
+        release.cancel();
+        std::future::pending::<Infallible>().await
+    };
+    let end = tokio::select! {
+        end = elector.hold(&release) => end,
+        never = work => match never {},
+    };
+    match end {
+        HoldEnd::Lost(why) => Err(format!(
+            "the lease was lost: {why}; exiting so that only one replica writes"
+        )),
+        HoldEnd::Stopped => Ok(()),
+    }
+}
+
+async fn work(
+    args: &RunArgs,
+    client: &Client,
+    metrics: &Metrics,
+    readiness: &Arc<Readiness>,
+    identity: &str,
+    stop: CancellationToken,
+) {
+    let namespaces = match args.watch_namespace.as_slice() {
+        [] => Namespaces::All,
+        some => Namespaces::Only(some.to_vec()),
+    };
+    let options = Options {
+        namespaces,
+        workers: usize::from(args.workers),
+        resync_period: args.resync_period,
+        operator_namespace: args.lease_namespace.clone(),
+        identity: identity.to_owned(),
+    };
+    let operator = Arc::new(Operator::start(client, metrics, options));
+    let noted = operator.clone();
+    readiness.set_notes(Box::new(move || CacheReport {
+        synced: noted.settled(),
+        notes: noted.notes(),
+    }));
+    readiness.set_role(Role::Leader);
+    let deadline = async {
+        stop.cancelled().await;
+        tokio::time::sleep(SHUTDOWN).await;
+    };
+    tokio::select! {
+        () = operator.run(stop.clone()) => {}
+        () = deadline => tracing::warn!("some reconciles did not finish in {SHUTDOWN:?}; ending them"),
+    }
+}
+
+async fn install_crds(client: &Client) -> Result<(), String> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for crd in api::crds() {
+        let name = crd.metadata.name.clone().unwrap_or_default();
+        api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&crd)).await.map_err(|error| {
+            format!("cannot install {name}: {error}; bind the ClusterRole llm-operator-install-crds, or run `llm-operator crds | kubectl apply -f -`")
+        })?;
+        tracing::info!(name, "definition installed");
+    }
+    Ok(())
+}
+
+/// The host's name and a random part: two processes of one host must not take each other for themselves.
+fn default_identity() -> String {
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() {
+        "llm-operator"
+    } else {
+        host.trim()
+    };
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), std::process::id());
+    format!("{host}_{random:016x}")
+}
+
+fn stop_on_signal() -> Result<CancellationToken, String> {
+    let failed = |error| format!("signals cannot be handled: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "Ctrl-C",
+        };
+        tracing::info!("{name}: finishing what is under way");
+        token.cancel();
+    });
+    Ok(stop)
+}
