@@ -9,11 +9,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteEx
 use tokio::process::{Child, ChildStdin, Command};
 use tokio_util::sync::CancellationToken;
 
-use engine_sim::{Exit, LogSink, ProcessSpec, Program};
+use engine_sim::{Exit, Filesystem, LogSink, Mount, ProcessSpec, Program, Root};
 
-use super::PodContext;
 use super::env::Launch;
 use super::mounts::translated;
+use super::{PodContext, shims};
 
 /// Runs its arguments. A line on standard input is a signal for them; its end (whoever holds it has gone, killed or
 /// not) kills everything they have started.
@@ -22,12 +22,6 @@ const HOLD: &str = "exec 3<&0 </dev/null
 exec 3<&-
 exec \"$@\"";
 
-/// Names under which commands find the simulated engines.
-const SHIMS: [&str; 2] = ["ollama", "vllm"];
-/// Names the engine's binary when it does not lie beside this one.
-const BINARY_VARIABLE: &str = "LLM_OPERATOR_ENGINE_SIM";
-/// Variable in which the engine's binary finds what a container runtime would have arranged.
-const SPEC_VARIABLE: &str = "ENGINE_SIM_PROCESS";
 /// How long output is waited for after the last process has been killed.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -104,9 +98,14 @@ fn spawn(context: &PodContext, launch: &Launch, argv: &[String]) -> Result<Child
     let Some(executable) = argv.first() else {
         return Err("no command specified".to_owned());
     };
-    let path = search_path(context).map_err(|error| error.to_string())?;
+    let path = shims::search_path(&context.shared.files).map_err(|error| error.to_string())?;
     if !exists(executable, &path) {
         return Err(Exit::cannot_start(executable).message);
+    }
+    let mut spec = process_spec(context, launch, launch.program.clone().unwrap_or(Program::Ollama));
+    spec.files.mounts.extend(seen_from_outside(&launch.files));
+    for value in spec.env.values_mut() {
+        *value = translated(value, &launch.files);
     }
     let mut command = Command::new("sh");
     command
@@ -114,14 +113,10 @@ fn spawn(context: &PodContext, launch: &Launch, argv: &[String]) -> Result<Child
         .args(argv.iter().map(|word| translated(word, &launch.files)))
         .env_clear()
         .env("HOME", launch.files.resolve(Path::new("/root")))
-        .envs(
-            launch
-                .env
-                .iter()
-                .map(|(name, value)| (name, translated(value, &launch.files))),
-        )
+        .envs(engine_sim::environment_for(&spec))
         .env("PATH", &path)
-        .env(SPEC_VARIABLE, process_json(context, launch)?)
+        .env(shims::ADDRESS, spec.address.to_string())
+        .env(shims::LOOPBACK, spec.loopback.to_string())
         .current_dir(working_dir(context, launch)?)
         .process_group(0)
         .stdin(Stdio::piped())
@@ -131,10 +126,24 @@ fn spawn(context: &PodContext, launch: &Launch, argv: &[String]) -> Result<Child
     command.spawn().map_err(|error| format!("{executable}: {error}"))
 }
 
-/// What the shims are told; the program is chosen by the name they are called by.
-fn process_json(context: &PodContext, launch: &Launch) -> Result<String, String> {
-    let spec = process_spec(context, launch, launch.program.clone().unwrap_or(Program::Ollama));
-    serde_json::to_string(&spec).map_err(|error| error.to_string())
+/// A command gives an engine this machine's paths; the engine must find the same files there.
+fn seen_from_outside(files: &Filesystem) -> Vec<Mount> {
+    let as_is = |mount: &Mount| Mount {
+        container_path: mount.host_path.clone(),
+        ..mount.clone()
+    };
+    let root = match &files.root {
+        Root::Directory(dir) => Some((dir, false)),
+        Root::ReadOnly(dir) => Some((dir, true)),
+        Root::Host => None,
+    };
+    let root = root.map(|(dir, read_only)| Mount {
+        container_path: dir.clone(),
+        host_path: dir.clone(),
+        read_only,
+        capacity: None,
+    });
+    files.mounts.iter().map(as_is).chain(root).collect()
 }
 
 /// What an engine is given.
@@ -162,55 +171,6 @@ fn working_dir(context: &PodContext, launch: &Launch) -> Result<PathBuf, String>
     let made = std::fs::create_dir_all(&outside).and_then(|()| std::fs::create_dir_all(home));
     made.map_err(|error| format!("{} of {}: {error}", inside.display(), context.name))?;
     Ok(outside)
-}
-
-fn search_path(context: &PodContext) -> std::io::Result<String> {
-    let shims = context.shared.files.join("bin");
-    let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-    if !shims.exists() {
-        std::fs::create_dir_all(&shims)?;
-    }
-    let binary = engine_binary();
-    for name in SHIMS {
-        let link = shims.join(name);
-        if link.symlink_metadata().is_ok() {
-            continue;
-        }
-        let made = match &binary {
-            Some(binary) => std::os::unix::fs::symlink(binary, &link),
-            None => explain(&link),
-        };
-        match made {
-            // Another container's start has made it.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            other => other?,
-        }
-    }
-    Ok(format!("{}:{system}", shims.display()))
-}
-
-/// A command that says why it does nothing.
-fn explain(link: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let text = format!(
-        "#!/bin/sh\necho 'the simulated engine is not built: run cargo build -p engine-sim, or name it in \
-         {BINARY_VARIABLE}' >&2\nexit 127\n"
-    );
-    std::fs::write(link, text)?;
-    std::fs::set_permissions(link, std::fs::Permissions::from_mode(0o755))
-}
-
-/// The engine's binary: named, or beside this program (test binaries lie one directory deeper).
-fn engine_binary() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os(BINARY_VARIABLE) {
-        return Some(PathBuf::from(named));
-    }
-    let own = std::env::current_exe().ok()?;
-    own.ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join("engine-sim"))
-        .find(|path| path.is_file())
 }
 
 fn exists(executable: &str, path: &str) -> bool {

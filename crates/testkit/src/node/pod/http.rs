@@ -88,12 +88,17 @@ async fn send(
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
     let response = sender.send_request(request);
-    // The connection is driven only as long as the answer's head is awaited: the body is of no interest.
+    // The connection is driven only as long as the answer's head is awaited: the body is of no interest. Its end
+    // settles the answer one way or the other, so it is not an answer itself.
+    let driven = async {
+        let _ = connection.await;
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         response = response => match response {
             Ok(response) => Ok(response.status().as_u16()),
             Err(_) => Err("EOF".to_owned()),
         },
-        _ = connection => Err("EOF".to_owned()),
+        () = driven => Err("EOF".to_owned()),
     }
 }

@@ -17,6 +17,7 @@ mod probe;
 mod process;
 mod quantity;
 mod restart;
+mod shims;
 mod status;
 mod termination;
 mod volumes;

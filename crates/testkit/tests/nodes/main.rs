@@ -1,0 +1,11 @@
+//! Simulated nodes behind a real scheduler and controller-manager: what kubelet would do is done.
+
+// Helpers outside of test functions fail a test as the tests themselves do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bed;
+mod commands;
+mod ending;
+mod missing;
+mod running;
+mod storage;
