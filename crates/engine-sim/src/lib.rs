@@ -5,6 +5,7 @@
 //! It parses and refuses what the real program parses and refuses; it must not know Kubernetes, and it must not
 //! hold a thread or more than a few kilobytes per idle engine.
 
+mod aws;
 pub mod fault;
 pub mod filesystem;
 mod generation;

@@ -14,7 +14,8 @@ Simulated inference engines for machines without GPUs.
 Usage: engine-sim vllm serve MODEL [options]     as vLLM's own command line
        engine-sim ollama serve|pull|list|run|…   as Ollama's own command line
        engine-sim generic [--port N]             any OpenAI-compatible server
-A link named vllm or ollama to this program plays that one.
+       engine-sim aws s3 sync s3://B/P DIR       puts a model's files there
+A link named vllm, ollama or aws to this program plays that one.
 
 Environment:
   ENGINE_SIM_GPUS     GPUs to show, e.g. 8xNVIDIA-H100-80GB-HBM3:80 (default: none)
@@ -47,15 +48,20 @@ fn process(mut argv: Vec<String>, env: BTreeMap<String, String>) -> Result<Optio
         let word = argv.first().map_or("", String::as_str);
         word.rsplit('/').next().unwrap_or(word).to_owned()
     };
-    if !matches!(name(&argv).as_str(), "vllm" | "ollama") {
+    if !matches!(name(&argv).as_str(), "vllm" | "ollama" | "aws") {
         argv.remove(0);
     }
     let program = match name(&argv).as_str() {
         "vllm" => Program::Vllm,
         "ollama" => Program::Ollama,
+        "aws" => Program::Aws,
         "generic" => Program::Generic(generic(&env)?),
         "" | "help" | "-h" | "--help" => return Ok(None),
-        other => return Err(format!("unknown engine '{other}'; known: vllm, ollama, generic")),
+        other => {
+            return Err(format!(
+                "unknown engine '{other}'; known: vllm, ollama, generic, aws"
+            ));
+        }
     };
     from_environment(program, argv, env)
         .map(Some)

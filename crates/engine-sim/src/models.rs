@@ -48,6 +48,19 @@ impl Model {
         model
     }
 
+    /// The `config.json` that lies beside such weights.
+    pub fn config_json(&self) -> String {
+        serde_json::json!({
+            "architectures": [self.architecture],
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.kv_heads,
+            "head_dim": self.head_dim,
+            "max_position_embeddings": self.context,
+        })
+        .to_string()
+    }
+
     /// Whether the catalogue has a row for the name.
     pub fn is_known(name: &str) -> bool {
         let key = key_of(name);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use crate::aws;
 use crate::fault::{Death, FaultHandle};
 use crate::filesystem::Filesystem;
 use crate::generic::{self, GenericOptions};
@@ -31,6 +32,8 @@ pub enum Program {
     Vllm,
     /// Ollama.
     Ollama,
+    /// The AWS command line, as far as it copies models from buckets.
+    Aws,
     /// Any other HTTP model server.
     Generic(GenericOptions),
 }
@@ -78,6 +81,10 @@ impl Program {
                 entrypoint: strings(&["/bin/ollama"]),
                 command: strings(&["serve"]),
                 env: env(&[("OLLAMA_HOST", "0.0.0.0:11434")]),
+            },
+            Self::Aws => Image {
+                entrypoint: strings(&["aws"]),
+                ..Image::default()
             },
             Self::Generic(_) => Image {
                 entrypoint: strings(&["/server"]),
@@ -242,5 +249,6 @@ async fn dispatch(context: Context) -> Exit {
         Program::Generic(options) => generic::run(context, options).await,
         Program::Vllm => vllm::run(context).await,
         Program::Ollama => ollama::run(context).await,
+        Program::Aws => aws::run(context).await,
     }
 }

@@ -214,6 +214,9 @@ async fn a_script_with_serve_pull_and_run_works_through_links() {
         ollama pull tinyllama || exit 3\n\
         ollama list\n\
         ollama run tinyllama hello world\n\
+        ollama show tinyllama >/dev/null && ollama cp tinyllama chat && ollama rm tinyllama\n\
+        ollama show chat && ollama run chat again\n\
+        aws s3 sync --only-show-errors s3://models/llama-3.2-1b /models/s3 && echo synced\n\
         ollama pull nosuchmodel; echo code $?\n\
         vllm serve m --foo; echo code $?\n\
         kill $server; wait $server; echo ended $?";
@@ -241,11 +244,17 @@ async fn a_script_with_serve_pull_and_run_works_through_links() {
         err.contains("vllm: error: unrecognized arguments: --foo") && out.contains("code 2"),
         "{out}\n{err}"
     );
-    assert!(out.contains("ended 0"), "{out}\n{err}");
+    assert!(out.contains("ended 0") && out.contains("synced"), "{out}\n{err}");
+    assert!(
+        out.contains("1.1B") && out.contains("This is chat on a simulated engine"),
+        "{out}\n{err}"
+    );
     assert!(
         volume
             .0
-            .join("manifests/registry.ollama.ai/library/tinyllama/latest")
+            .join("manifests/registry.ollama.ai/library/chat/latest")
             .is_file()
     );
+    let synced = std::fs::metadata(volume.0.join("s3/model.safetensors")).unwrap();
+    assert_eq!(synced.len(), 2_480_000_000);
 }

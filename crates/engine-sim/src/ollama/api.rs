@@ -32,6 +32,15 @@ pub(crate) struct Message {
     pub(crate) content: String,
 }
 
+/// A request for another name.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct CopyRequest {
+    #[serde(default)]
+    pub(crate) source: String,
+    #[serde(default)]
+    pub(crate) destination: String,
+}
+
 /// A request that names a model, in the new or the old field.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ModelRequest {
@@ -78,21 +87,21 @@ pub(crate) fn details(name: &Name) -> Value {
 pub(crate) fn tag(stored: &Stored) -> Value {
     let name = stored.name.short();
     json!({"name": name, "model": name, "modified_at": time(stored.modified), "size": stored.bytes,
-        "digest": stored.digest, "details": details(&stored.name)})
+        "digest": stored.digest, "details": details(&stored.origin)})
 }
 
 pub(crate) fn running(model: &Loaded) -> Value {
     let name = model.name.short();
     let never = || "2318-01-01T00:00:00Z".to_owned();
-    json!({"name": name, "model": name, "size": model.bytes, "digest": model.digest, "details": details(&model.name),
+    json!({"name": name, "model": name, "size": model.bytes, "digest": model.digest, "details": details(&model.origin),
         "expires_at": model.expires.map_or_else(never, time), "size_vram": model.on_gpu,
         "context_length": model.context})
 }
 
 pub(crate) fn show(stored: &Stored) -> Value {
-    let shape = store::shape(&stored.name);
-    json!({"modelfile": format!("FROM {}", stored.name.short()), "parameters": "", "template": "{{ .Prompt }}",
-        "details": details(&stored.name), "capabilities": ["completion"], "modified_at": time(stored.modified),
+    let shape = store::shape(&stored.origin);
+    json!({"modelfile": format!("FROM {}", stored.origin.short()), "parameters": "", "template": "{{ .Prompt }}",
+        "details": details(&stored.origin), "capabilities": ["completion"], "modified_at": time(stored.modified),
         "model_info": {"general.architecture": "llama", "general.parameter_count": shape.parameters,
             "llama.context_length": shape.context, "llama.block_count": shape.layers,
             "llama.attention.head_count": shape.heads, "llama.attention.head_count_kv": shape.kv_heads}})

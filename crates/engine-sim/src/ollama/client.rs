@@ -37,12 +37,19 @@ pub(super) async fn run(context: &Context, words: &[&str]) -> Result<(), String>
         (["ps", ..], _) => running(context).await,
         (["show", model], _) => show(context, model).await,
         (["rm", models @ ..], _) if !models.is_empty() => remove(context, models).await,
+        (["cp", from, to], _) => {
+            let body = json!({"source": from, "destination": to});
+            json_of(call(context, Method::POST, "/api/copy", &body).await?).await?;
+            context.log.out(format!("copied '{from}' to '{to}'"));
+            Ok(())
+        }
         (["stop", model], _) => stop(context, model).await,
         (["run", model, prompt @ ..], _) => generate(context, model, &prompt.join(" ")).await,
         ([command @ ("pull" | "show" | "stop"), rest @ ..], _) => Err(format!(
             "accepts 1 arg(s), received {}\nsee 'ollama {command} --help'",
             rest.len()
         )),
+        (["cp", rest @ ..], _) => Err(format!("accepts 2 arg(s), received {}", rest.len())),
         (["run" | "rm", ..], _) => Err("requires at least 1 arg(s), only received 0".into()),
         ([command, ..], _) => Err(format!("unknown command \"{command}\" for \"ollama\"")),
     }

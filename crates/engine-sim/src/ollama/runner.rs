@@ -20,6 +20,7 @@ pub(super) const SERVER: u64 = 150 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     pub(crate) name: Name,
+    pub(crate) origin: Name,
     pub(crate) digest: String,
     /// Bytes of weights and cache.
     pub(crate) bytes: u64,
@@ -88,7 +89,7 @@ impl Runners {
     #[allow(clippy::cast_precision_loss)]
     fn place(&self, stored: &Stored) -> Result<Loaded, String> {
         let spec = &self.context.spec;
-        let shape = store::shape(&stored.name);
+        let shape = store::shape(&stored.origin);
         let parallel = number(&self.context, "OLLAMA_NUM_PARALLEL").unwrap_or(1).max(1);
         let video: u64 = spec.gpus.iter().map(|gpu| gpu.memory).sum();
         let context =
@@ -120,6 +121,7 @@ impl Runners {
         };
         Ok(Loaded {
             name: stored.name.clone(),
+            origin: stored.origin.clone(),
             digest: stored.digest.clone(),
             bytes,
             on_gpu,

@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::api::{self, GenerateRequest, ModelRequest};
+use super::api::{self, CopyRequest, GenerateRequest, ModelRequest};
 use super::name::Name;
 use super::pull::{Pull, line};
 use super::runner::{Loaded, Runners, keep_alive};
@@ -137,6 +137,7 @@ async fn handle(server: Arc<Server>, request: Request) -> Response {
         (&Method::GET, "/v1/models") => json_response(StatusCode::OK, &openai::model_list(&cards(&server))),
         (&Method::POST, "/api/pull") => pull(&server, request).await,
         (&Method::POST, "/api/show") => show(&server, request).await,
+        (&Method::POST, "/api/copy") => copy(&server, request).await,
         (&Method::DELETE, "/api/delete") => delete(&server, request).await,
         (&Method::POST, "/api/generate") => generate_or_chat(&server, request, false).await,
         (&Method::POST, "/api/chat") => generate_or_chat(&server, request, true).await,
@@ -200,6 +201,33 @@ async fn delete(server: &Server, request: Request) -> Response {
     server.runners.unload(&stored.name);
     match server.store.remove(&stored.name) {
         Ok(_) => empty(StatusCode::OK),
+        Err(error) => fail(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+async fn copy(server: &Server, request: Request) -> Response {
+    let request: CopyRequest = match read_json(request).await {
+        Ok(request) => request,
+        Err(error) => return fail(StatusCode::BAD_REQUEST, &error),
+    };
+    let (from, to) = (Name::parse(&request.source), Name::parse(&request.destination));
+    let (Some(from), Some(to)) = (&from, &to) else {
+        let wrong = if from.is_none() {
+            ("source", &request.source)
+        } else {
+            ("destination", &request.destination)
+        };
+        return fail(
+            StatusCode::BAD_REQUEST,
+            &format!("{} {:?} is invalid", wrong.0, wrong.1),
+        );
+    };
+    match server.store.copy(from, to) {
+        Ok(true) => empty(StatusCode::OK),
+        Ok(false) => fail(
+            StatusCode::NOT_FOUND,
+            &format!("model {:?} not found", request.source),
+        ),
         Err(error) => fail(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }

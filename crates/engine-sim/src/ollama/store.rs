@@ -21,6 +21,8 @@ pub(crate) struct Store {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) name: Name,
+    /// The published model that it is (a copy of).
+    pub(crate) origin: Name,
     pub(crate) bytes: u64,
     pub(crate) digest: String,
     pub(crate) modified: SystemTime,
@@ -47,6 +49,7 @@ impl Store {
         }
         let manifest = json!({
             "schemaVersion": 2,
+            "annotations": {"origin": name.short()},
             "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
             "layers": [{"mediaType": "application/vnd.ollama.image.model", "digest": format!("sha256:{digest}"), "size": bytes}],
         });
@@ -61,16 +64,32 @@ impl Store {
         let layer = manifest.get("layers")?.get(0)?;
         let digest = layer.get("digest")?.as_str()?.strip_prefix("sha256:")?.to_owned();
         let bytes = layer.get("size")?.as_u64()?;
+        let origin = manifest
+            .pointer("/annotations/origin")
+            .and_then(Value::as_str)
+            .and_then(Name::parse);
         let found = std::fs::metadata(self.files.resolve(&self.blob(&digest))).ok()?;
         let modified = std::fs::metadata(&path)
             .and_then(|m| m.modified())
             .unwrap_or(SystemTime::UNIX_EPOCH);
         (found.len() == bytes).then(|| Stored {
+            origin: origin.unwrap_or_else(|| name.clone()),
             name: name.clone(),
             bytes,
             digest,
             modified,
         })
+    }
+
+    /// Gives a model another name; `false` when there is none.
+    pub(crate) fn copy(&self, from: &Name, to: &Name) -> Result<bool, FileError> {
+        if self.find(from).is_none() {
+            return Ok(false);
+        }
+        let path = self.manifest(from);
+        let content =
+            std::fs::read(self.files.resolve(&path)).map_err(|source| FileError::Io { path, source })?;
+        self.files.write(&self.manifest(to), &content).map(|()| true)
     }
 
     /// All models, the youngest first.
@@ -83,12 +102,17 @@ impl Store {
         all
     }
 
-    /// Removes a model; `false` when there is none.
+    /// Removes a model, and its blob when no other name needs it; `false` when there is none.
     pub(crate) fn remove(&self, name: &Name) -> Result<bool, FileError> {
         let Some(stored) = self.find(name) else {
             return Ok(false);
         };
-        for path in [self.manifest(name), self.blob(&stored.digest)] {
+        let shared = self
+            .list()
+            .iter()
+            .any(|other| other.name != *name && other.digest == stored.digest);
+        let blob = (!shared).then(|| self.blob(&stored.digest));
+        for path in [Some(self.manifest(name)), blob].into_iter().flatten() {
             self.files.may_write(&path)?;
             std::fs::remove_file(self.files.resolve(&path))
                 .map_err(|source| FileError::Io { path, source })?;

@@ -107,7 +107,7 @@ pub(crate) fn store(source: &Source, config: &Config, context: &Context) -> Resu
         .write_sparse(&dir.join("model.safetensors"), source.bytes)
         .map_err(refused)?;
     files
-        .write(&dir.join("config.json"), config_json(&source.shape).as_bytes())
+        .write(&dir.join("config.json"), source.shape.config_json().as_bytes())
         .map_err(refused)
 }
 
@@ -279,16 +279,4 @@ fn reshape(shape: &mut Model, json: &Value) {
         .or_else(|| Some(number("hidden_size")? / shape.heads))
         .unwrap_or(shape.head_dim);
     shape.context = number("max_position_embeddings").map_or(shape.context, u64::from);
-}
-
-fn config_json(shape: &Model) -> String {
-    serde_json::json!({
-        "architectures": [shape.architecture],
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.head_dim,
-        "max_position_embeddings": shape.context,
-    })
-    .to_string()
 }
