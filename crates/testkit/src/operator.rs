@@ -191,7 +191,7 @@ impl OperatorProcess {
 async fn get_status(url: &str) -> Result<(), String> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
     let uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
-    let response = client.get(uri).await.map_err(|error| error.to_string())?;
+    let response = client.get(uri).await.map_err(|error| with_causes(&error))?;
     let status = response.status();
     if status.is_success() {
         return Ok(());
@@ -203,4 +203,80 @@ async fn get_status(url: &str) -> Result<(), String> {
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
     Err(format!("{status}: {}", String::from_utf8_lossy(&body).trim()))
+}
+
+/// An error of the HTTP client says little without what it wraps.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OperatorError, OperatorProcess};
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn shell(script: &str) -> OperatorProcess {
+        OperatorProcess::builder("sh")
+            .args(["-c", script])
+            .env("WORD", "hello")
+            .start()
+            .unwrap()
+    }
+
+    /// A listener that answers one connection after the other with these statuses.
+    async fn answers(statuses: &'static [&'static str]) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/readyz", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            for status in statuses {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _request = stream.read(&mut [0; 4096]).await.unwrap();
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 5\r\nconnection: close\r\n\r\nwords");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn readiness_is_waited_for_and_sigterm_ends_it() {
+        let mut operator = shell("trap 'echo bye; exit 4' TERM; echo $WORD; while :; do sleep 0.02; done");
+        let url = answers(&["503 Service Unavailable", "200 OK"]).await;
+        operator.wait_ready(&url, LIMIT).await.unwrap();
+        assert_eq!(operator.terminate(LIMIT).await.unwrap(), 4);
+        assert_eq!(operator.log(), "hello\nbye\n");
+    }
+
+    #[tokio::test]
+    async fn an_early_end_and_a_slow_start_are_told_with_the_log() {
+        let mut operator = shell("echo no kubeconfig; exit 2");
+        let error = operator
+            .wait_ready("http://127.0.0.1:1/readyz", LIMIT)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&error, OperatorError::Ended { code: 2, log } if log == "no kubeconfig"),
+            "{error}"
+        );
+
+        let mut operator = shell("echo starting; sleep 600");
+        let url = answers(&["503 Service Unavailable"; 1000]).await;
+        let error = operator
+            .wait_ready(&url, Duration::from_millis(200))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("503 Service Unavailable: words") && error.ends_with("starting"),
+            "{error}"
+        );
+        operator.kill9();
+        assert!(operator.exit_code().is_some());
+    }
 }
