@@ -226,6 +226,28 @@ async fn a_length_that_fits_is_found_for_auto() {
 }
 
 #[tokio::test]
+async fn options_come_from_a_file_and_the_command_line_wins() {
+    let root = Folder::new();
+    let yaml = "model: facebook/opt-125m\nport: 8100\nserved-model-name: [a, b]\nmax-model-len: 512\nenforce-eager: true\n";
+    std::fs::write(root.0.join("serve.yaml"), yaml).unwrap();
+    let mut spec = vllm("--config /etc/vllm/serve.yaml --max-model-len 1k", &root);
+    spec.files.mounts.push(mount("/etc/vllm", &root.0));
+    let (_, models) = start(spec).up(8100).await.get(8100, "/v1/models").await;
+    let models: Value = serde_json::from_str(&models).unwrap();
+    assert_eq!(
+        (&models["data"][1]["id"], &models["data"][0]["max_model_len"]),
+        (&"b".into(), &1000.into())
+    );
+    let (exit, _) = finish(vllm("--config /etc/none.yaml", &root)).await;
+    assert!(
+        exit.message
+            .contains("No such file or directory: '/etc/none.yaml'"),
+        "{}",
+        exit.message
+    );
+}
+
+#[tokio::test]
 async fn weights_are_downloaded_once_per_volume() {
     let (root, volume) = (Folder::new(), Folder::new());
     let started = || {

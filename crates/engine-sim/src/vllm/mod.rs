@@ -3,6 +3,7 @@
 
 mod args;
 mod config;
+mod file;
 mod flags;
 mod journal;
 mod memory;
@@ -99,7 +100,8 @@ fn subcommand(context: &Context) -> Result<Vec<String>, Exit> {
 
 fn configure(context: &Context, words: &[String]) -> Result<Config, Exit> {
     let journal = Journal(context.log.clone());
-    let args = args::parse(words).map_err(|error| match error {
+    let words = file::expand(words, &context.spec.files).map_err(|error| exception(&journal, &error))?;
+    let args = args::parse(&words).map_err(|error| match error {
         ArgsError::Help => {
             context.log.out(USAGE);
             Exit::success()

@@ -118,11 +118,11 @@ async fn handle(state: Arc<State>, request: Request) -> Response {
     if state.faults.current_health() == Health::Hanging {
         return std::future::pending().await;
     }
-    let path = request
-        .uri()
-        .path()
+    let whole = request.uri().path();
+    // A proxy may or may not have taken the prefix away; both are served.
+    let path = whole
         .strip_prefix(state.config.root_path.as_str())
-        .unwrap_or_default()
+        .unwrap_or(whole)
         .to_owned();
     let line = format!("\"{} {path} HTTP/1.1\"", request.method());
     let response = route(&state, request, &path).await;
