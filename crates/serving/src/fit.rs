@@ -276,7 +276,7 @@ mod tests {
             &[],
         );
         assert!(
-            one.to_string().contains("weights take 131.4 GiB of the 73.2 GiB"),
+            one.to_string().contains("weights take 131.4 GiB of the 73.3 GiB"),
             "{one}"
         );
         let two = ask(

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{EnvVar, Probe};
 
+use super::check_scheduling;
 use crate::{
     field_error::FieldError,
     labels::{check_keys, check_labels, is_label_value},
@@ -34,6 +35,7 @@ pub fn check(request: &ServingRequest) -> Vec<FieldError> {
     check_mount_path(request, &mut errors);
     check_probes(request, &mut errors);
     check_placement(request, &mut errors);
+    check_scheduling::check(request, &mut errors);
     let WorkloadRequest::Deployment { replicas, .. } = &request.workload;
     if *replicas < 0 {
         errors.push(FieldError::new("replicas", "must be 0 or more"));

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod check;
+mod check_scheduling;
 mod placement;
 mod rollout;
 pub(crate) mod security;

@@ -71,7 +71,7 @@ pub struct LLMDeploymentSpec {
     #[schemars(extend("maxProperties" = 64))]
     pub node_selector: Option<BTreeMap<String, String>>,
 
-    /// Taints that are tolerated. Default: with GPUs the taint named as the GPU resource, else none.
+    /// Taints that are tolerated, beside the one that is named as the GPU resource. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::bare_list::<Toleration, 64>")]
     pub tolerations: Option<Vec<Toleration>>,
@@ -120,7 +120,7 @@ pub struct LLMDeploymentSpec {
     #[schemars(length(min = 1, max = 253))]
     pub runtime_class_name: Option<String>,
 
-    /// Seconds that a replica has to finish its requests when it is stopped. Default: 60.
+    /// Seconds between the decision to stop a replica and its kill; it goes on serving for the first five. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86400))]
     pub termination_grace_period_seconds: Option<i64>,
