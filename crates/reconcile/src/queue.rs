@@ -153,6 +153,22 @@ impl Queue {
         Some(due.saturating_duration_since(now))
     }
 
+    /// Lets every object that waits for its back-off try now: what made it fail seems to be over.
+    pub fn expedite_failed(&mut self, now: Instant) {
+        let failed: Vec<(Instant, u64)> = self
+            .delayed
+            .iter()
+            .filter(|(_, key)| self.failures(key) > 0)
+            .map(|(slot, _)| *slot)
+            .collect();
+        for slot in failed {
+            if let Some(key) = self.delayed.remove(&slot) {
+                let failures = self.failures(&key);
+                self.place(key, failures, now, now);
+            }
+        }
+    }
+
     /// Number of objects that are due and wait for a worker.
     pub fn depth(&self) -> usize {
         self.ready.len()

@@ -122,3 +122,18 @@ fn waiting_time_counts_from_when_the_object_was_due() {
     q.add(key("a"), t, ms(100));
     assert_eq!(q.pop(t + ms(130)), Some((key("a"), ms(30))));
 }
+
+#[test]
+fn when_the_cause_is_over_only_the_failed_are_hurried() {
+    let (mut q, t) = (Queue::default(), Instant::now());
+    for name in ["failed", "resync"] {
+        q.add(key(name), t, NOW);
+        q.pop(t);
+    }
+    q.finish(&key("failed"), t, Verdict::FailedForGood);
+    q.finish(&key("resync"), t, Verdict::After(Duration::from_mins(1)));
+    q.expedite_failed(t + ms(1));
+    assert_eq!(pop(&mut q, t + ms(1)).as_deref(), Some("failed"));
+    assert_eq!(pop(&mut q, t + ms(1)), None);
+    assert_eq!(q.failures(&key("failed")), 1, "its history is kept");
+}

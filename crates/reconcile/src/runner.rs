@@ -59,6 +59,12 @@ impl WorkQueue {
         self.changed.notify_one();
     }
 
+    /// Lets every object that waits for its back-off try now, because the API server is reachable again.
+    pub fn expedite_failed(&self) {
+        self.queue.lock().expedite_failed(Instant::now());
+        self.changed.notify_one();
+    }
+
     /// Number of objects that are due and wait for a worker.
     pub fn depth(&self) -> usize {
         self.queue.lock().depth()

@@ -7,12 +7,12 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{
-    desired::{Bind, DesiredError, DesiredObject, RELEASED},
+    desired::{Bind, DesiredError, DesiredObject, RELEASED, Released},
     diff,
     error::ApplyError,
     request,
 };
-use crate::cache::{ChildHead, ChildView, Writing, parse_head};
+use crate::cache::{ChildHead, ChildView, Writing};
 
 /// Field manager that holds a released field's value between us and whoever sets it next.
 const HANDOVER_MANAGER: &str = "llm-operator-handover";
@@ -98,18 +98,26 @@ impl Applier {
         view: &Arc<dyn ChildView>,
         desired: &DesiredObject,
     ) -> Result<Applied, ApplyError> {
-        match self.write(view, desired, Bind::Create).await {
-            Ok(child) => Ok(Applied {
-                change: ChangeMade::Created,
-                child,
-            }),
+        match self.write(view, desired.initial(), Bind::Create).await {
+            Ok(child) => {
+                let child = if desired.released().is_empty() {
+                    child
+                } else {
+                    self.bring_in_line(view, desired, child).await?.child
+                };
+                Ok(Applied {
+                    change: ChangeMade::Created,
+                    child,
+                })
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 let name = (desired.namespace(), desired.name());
                 match request::get(&self.client, &desired.resource, name.0, name.1).await {
                     Ok(raw) => {
-                        let child = parse_head(&raw)
+                        let child = raw
+                            .head()
                             .map_err(|source| failed(desired, kube::Error::SerdeError(source)))?;
-                        self.bring_in_line(view, desired, Arc::new(child)).await
+                        self.bring_in_line(view, desired, child).await
                     }
                     Err(error) => Err(failed(desired, error)),
                 }
@@ -190,7 +198,7 @@ impl Applier {
         let name = (desired.namespace(), desired.name());
         let writing = Writing::begin(view.as_ref(), name.0, name.1);
         let raw = request::server_side_apply(&self.client, &desired.resource, name, None, body).await?;
-        let child = Arc::new(parse_head(&raw).map_err(kube::Error::SerdeError)?);
+        let child = raw.head().map_err(kube::Error::SerdeError)?;
         writing.succeeded(&raw);
         // What the server made of our wish is what we wished for, however it spells it.
         self.remember(desired, &child);
@@ -209,8 +217,9 @@ impl Applier {
         }
         let tree: Value =
             serde_json::from_slice(&child.content).map_err(|source| unserialisable(desired, source))?;
-        let before = tree["metadata"]["annotations"][RELEASED]
+        let before: Vec<&str> = tree["metadata"]["annotations"][RELEASED]
             .as_str()
+            .map(|entries| entries.split(',').collect())
             .unwrap_or_default();
         let mut body = serde_json::json!({
             "apiVersion": desired.resource.api_version,
@@ -218,11 +227,11 @@ impl Applier {
             "metadata": {"name": desired.name(), "uid": &*child.uid},
         });
         let mut handing_over = false;
-        for pointer in desired.released() {
-            if let Some(value) = tree.pointer(pointer)
-                && !before.split(',').any(|released| released == *pointer)
+        for field in desired.released() {
+            if let Some(value) = tree.pointer(field.pointer)
+                && let Some(value) = value_to_leave(field, value, &before)
             {
-                insert_pointer(&mut body, pointer, value.clone());
+                insert_pointer(&mut body, field.pointer, value);
                 handing_over = true;
             }
         }
@@ -287,10 +296,48 @@ fn unserialisable(desired: &DesiredObject, source: serde_json::Error) -> ApplyEr
     })
 }
 
+/// What a released field is set to before we let go of it, if it has to be set: its value, or the floor when that is
+/// new and higher.
+fn value_to_leave(field: &Released, value: &Value, before: &[&str]) -> Option<Value> {
+    let entry = field.entry();
+    if before.contains(&entry.as_str()) {
+        return None;
+    }
+    if let (Some(floor), Some(number)) = (field.floor, value.as_i64())
+        && number < floor
+    {
+        return Some(floor.into());
+    }
+    let pointer = |entry: &&str| entry.split_once('=').map_or(*entry, |(pointer, _)| pointer) == field.pointer;
+    let ours = !before.iter().any(pointer);
+    ours.then(|| value.clone())
+}
+
 fn insert_pointer(tree: &mut Value, pointer: &str, value: Value) {
     let mut place = tree;
     for field in pointer.split('/').skip(1) {
         place = &mut place[field];
     }
     *place = value;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_released_number_is_raised_once_per_floor_and_else_left_alone() {
+        let replicas = |floor| Released {
+            pointer: "/spec/replicas",
+            floor: Some(floor),
+        };
+        let leave = |floor, value: i64, before: &[&str]| value_to_leave(&replicas(floor), &value.into(), before);
+        assert_eq!(leave(2, 2, &[]), Some(2.into()), "the value needs another owner");
+        assert_eq!(leave(2, 5, &[]), Some(5.into()), "what somebody has scaled stays");
+        assert_eq!(leave(4, 2, &[]), Some(4.into()));
+        assert_eq!(leave(2, 1, &["/spec/replicas=2"]), None, "not fought over");
+        assert_eq!(leave(4, 2, &["/spec/replicas=2"]), Some(4.into()), "a new floor");
+        assert_eq!(leave(4, 6, &["/spec/replicas=2"]), None);
+        assert_eq!(leave(1, 6, &["/spec/x", "/spec/replicas=2"]), None);
+    }
 }

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 /// Annotation with the hash of the object as it was last applied. When it differs, something may have to be removed.
 pub const APPLIED_HASH: &str = "llm-operator.io/applied-hash";
-/// Annotation that lists the fields we have let go, as JSON pointers separated by commas.
+/// Annotation that lists the fields we have let go, as JSON pointers separated by commas; a number's last value of ours
+/// stands behind it: `/spec/replicas=2`.
 pub const RELEASED: &str = "llm-operator.io/released";
 
 /// Why an object cannot be applied at all; a mistake of the code that built it.
@@ -44,7 +45,28 @@ pub struct DesiredObject {
     /// The fields beside `apiVersion`, `kind` and `metadata`, as text: `"spec":{..},"data":{..}`.
     fields: String,
     hash: String,
-    released: Vec<&'static str>,
+    released: Vec<Released>,
+    /// How it is created: with the released fields, which somebody must set.
+    initial: Option<Box<DesiredObject>>,
+}
+
+/// A field that is left to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Released {
+    /// Where it is.
+    pub(super) pointer: &'static str,
+    /// A number is raised to this once, whenever this changes; then it is left alone.
+    pub(super) floor: Option<i64>,
+}
+
+impl Released {
+    /// As in the annotation [`RELEASED`].
+    pub(super) fn entry(&self) -> String {
+        match self.floor {
+            Some(floor) => format!("{}={floor}", self.pointer),
+            None => self.pointer.to_owned(),
+        }
+    }
 }
 
 impl DesiredObject {
@@ -59,32 +81,41 @@ impl DesiredObject {
         let fields = text
             .and_then(|text| body_fields(&text))
             .map_err(|source| serialise(&resource, source))?;
-        Self::assemble(resource, meta, fields, Vec::new())
+        Self::assemble(resource, meta, fields)
     }
 
     /// Leaves these fields to somebody else from now on, e.g. `/spec/replicas` while an autoscaler sets them. The value
-    /// that the object has is kept. Only fields under `/spec` that are not inside a list.
+    /// that the object has is kept, but a number below the one given here is raised to it once: at the hand-over, and
+    /// again when the number given here changes. Only fields under `/spec` that are not inside a list.
     pub fn releasing(self, pointers: &[&'static str]) -> Result<Self, DesiredError> {
-        let parse = || -> Result<String, serde_json::Error> {
+        let mut released = Vec::with_capacity(pointers.len());
+        let mut parse = || -> Result<String, serde_json::Error> {
             let mut tree: serde_json::Value = serde_json::from_str(&format!("{{{}}}", self.fields))?;
             for pointer in pointers {
+                let floor = tree.pointer(pointer).and_then(serde_json::Value::as_i64);
+                released.push(Released { pointer, floor });
                 remove_pointer(&mut tree, pointer);
             }
             body_fields(&tree.to_string())
         };
         let fields = parse().map_err(|source| serialise(&self.resource, source))?;
-        let mut meta = self.meta;
+        let mut meta = self.meta.clone();
+        let entries: Vec<String> = released.iter().map(Released::entry).collect();
         meta.annotations
             .get_or_insert_default()
-            .insert(RELEASED.to_owned(), pointers.join(","));
-        Self::assemble(self.resource, meta, fields, pointers.to_vec())
+            .insert(RELEASED.to_owned(), entries.join(","));
+        let object = Self::assemble(self.resource.clone(), meta, fields)?;
+        Ok(Self {
+            released,
+            initial: Some(Box::new(self)),
+            ..object
+        })
     }
 
     fn assemble(
         resource: ApiResource,
         meta: ObjectMeta,
         fields: String,
-        released: Vec<&'static str>,
     ) -> Result<Self, DesiredError> {
         let missing = |field| DesiredError::Incomplete {
             kind: resource.kind.clone(),
@@ -114,7 +145,8 @@ impl DesiredObject {
             meta,
             fields,
             hash,
-            released,
+            released: Vec::new(),
+            initial: None,
         })
     }
 
@@ -143,8 +175,13 @@ impl DesiredObject {
         &self.hash
     }
 
-    pub(super) fn released(&self) -> &[&'static str] {
+    pub(super) fn released(&self) -> &[Released] {
         &self.released
+    }
+
+    /// The object as it is created.
+    pub(super) fn initial(&self) -> &Self {
+        self.initial.as_deref().unwrap_or(self)
     }
 
     /// The object as it goes to the API server, bound to one incarnation by `bind`.
@@ -304,6 +341,11 @@ mod tests {
         assert_eq!(
             desired.tree().unwrap()["metadata"]["annotations"][RELEASED],
             "/data/k"
+        );
+        assert_eq!(
+            desired.initial().tree().unwrap()["data"]["k"],
+            "v",
+            "nobody else sets it before it exists"
         );
     }
 }

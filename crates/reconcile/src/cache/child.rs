@@ -99,8 +99,8 @@ struct Kept<'a> {
     owner_references: Option<&'a RawValue>,
 }
 
-/// Reads the head of any object. Fails when its metadata is not that of a Kubernetes object.
-pub fn parse_head(raw: &RawObject) -> Result<ChildHead, serde_json::Error> {
+/// Reads the head of any object; see [`RawObject::head`].
+pub(super) fn parse_head(raw: &RawObject) -> Result<ChildHead, serde_json::Error> {
     let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(raw.json())?;
     for unwanted in ["apiVersion", "kind", "status"] {
         fields.remove(unwanted);
@@ -154,7 +154,7 @@ impl<F: Send + Sync + 'static> CacheSpec<Child<F>> {
     {
         Self::raw::<K>(move |raw| {
             Ok(Child {
-                head: Arc::new(parse_head(raw)?),
+                head: raw.head()?,
                 facts: facts(raw)?,
             })
         })

@@ -12,7 +12,7 @@ mod store;
 mod watch;
 mod watches;
 
-pub use child::{Child, ChildHead, ChildView, OwnerHead, Writing, parse_head};
+pub use child::{Child, ChildHead, ChildView, OwnerHead, Writing};
 pub use raw::RawObject;
 pub use spec::{CacheSpec, Change};
 pub use store::WatchCache;

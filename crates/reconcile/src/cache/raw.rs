@@ -3,7 +3,11 @@
 //! Decoding into a typed object is left to whoever needs it, so that an object that does not fit its type is one
 //! unreadable object and not a dead watch. `metadata.managedFields` is never turned into a tree.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use kube::{
     Resource,
@@ -12,11 +16,14 @@ use kube::{
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+use super::child::{ChildHead, parse_head};
+
 /// The JSON of one object with its identity.
 #[derive(Clone, Debug)]
 pub struct RawObject {
     meta: ObjectMeta,
     json: Box<RawValue>,
+    head: OnceLock<Arc<ChildHead>>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +58,11 @@ impl RawObject {
             generation: metadata.generation,
             ..ObjectMeta::default()
         };
-        Ok(Self { meta, json })
+        Ok(Self {
+            meta,
+            json,
+            head: OnceLock::new(),
+        })
     }
 
     /// Reads an object from the text of a response.
@@ -92,6 +103,15 @@ impl RawObject {
     /// The whole JSON text. Decode your own small struct from it when you need only a few fields.
     pub fn json(&self) -> &str {
         self.json.get()
+    }
+
+    /// What is kept of a child, read once however often it is asked for. Fails when the metadata is not that of a
+    /// Kubernetes object.
+    pub fn head(&self) -> Result<Arc<ChildHead>, serde_json::Error> {
+        match self.head.get() {
+            Some(head) => Ok(head.clone()),
+            None => parse_head(self).map(|head| self.head.get_or_init(|| Arc::new(head)).clone()),
+        }
     }
 
     /// Decodes the whole object, without its `managedFields`.

@@ -26,7 +26,8 @@ const WATCH_BACKOFF: Backoff = Backoff {
 };
 /// How often a resource that is not served, or forbidden, is asked for again.
 const MISSING_RETRY: Duration = Duration::from_secs(3);
-/// A watch that cannot be opened this often in a row lists again: its resource version may be what is refused.
+/// A watch that cannot be opened this often in a row lists again: its resource version may be what is refused, and
+/// after a longer outage a list tells for sure where we stand.
 const RELIST_AFTER: u32 = 3;
 
 /// Where one stream of a cache stands.
@@ -117,16 +118,34 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 self.cache.begin(self.id);
                 return;
             }
-            Event::InitApply(object) | Event::Apply(object) => self.cache.put(self.id, &object),
-            Event::Delete(object) => self.cache.delete(self.id, &object),
+            Event::InitApply(object) => self.cache.put(self.id, &object),
+            Event::Apply(object) => {
+                self.reached();
+                self.cache.put(self.id, &object)
+            }
+            Event::Delete(object) => {
+                self.reached();
+                self.cache.delete(self.id, &object)
+            }
             Event::InitDone => {
                 let woken = self.cache.end(self.id);
-                self.set_state(WatchState::Watching);
+                self.reached();
                 woken
             }
         };
         self.metrics.set_cached(self.plural(), self.cache.len());
         self.queue.add_all(woken, self.cache.spec().delay);
+    }
+
+    /// The API server answers. After trouble, objects that failed meanwhile need not wait for their back-off.
+    fn reached(&self) {
+        let before = self.cache.states.borrow()[self.id].clone();
+        if before != WatchState::Watching {
+            if matches!(before, WatchState::Retrying(_)) {
+                self.queue.expedite_failed();
+            }
+            self.set_state(WatchState::Watching);
+        }
     }
 
     async fn pause(&self, trouble: Trouble, failures: &mut u32) {

@@ -1,9 +1,10 @@
 //! The machinery against a real API server: what it writes, what it leaves alone, and how it recovers.
 
-#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 mod apply;
 mod bed;
 mod cache;
 mod lease;
 mod report;
+mod server;
