@@ -2,13 +2,21 @@
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, EnvVarSource, SecretEnvSource, SecretKeySelector};
 
+/// Text that Kubernetes hands on as it is. In values, commands and arguments `$(NAME)` is replaced by a variable and `$$` by
+/// `$`; what is data must be neither.
+pub fn literal(text: &str) -> String {
+    if text.contains("$(") || text.contains("$$") {
+        text.replace('$', "$$")
+    } else {
+        text.to_owned()
+    }
+}
+
 /// A variable with a value.
-///
-/// `$(` begins a reference to another variable in Kubernetes; a value that is data must not be one.
 pub fn value(name: &str, value: &str) -> EnvVar {
     EnvVar {
         name: name.into(),
-        value: Some(value.replace("$(", "$$(")),
+        value: Some(literal(value)),
         value_from: None,
     }
 }
@@ -40,5 +48,17 @@ pub fn all_of_secret(secret: &str) -> EnvFromSource {
     EnvFromSource {
         secret_ref: Some(source),
         ..EnvFromSource::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn only_what_would_be_replaced_is_escaped() {
+        for (text, escaped) in [("a$b", "a$b"), ("$(X)", "$$(X)"), ("a$$b$c", "a$$$$b$$c")] {
+            assert_eq!(literal(text), escaped);
+        }
     }
 }

@@ -20,7 +20,7 @@ const AWS_IMAGE: &str = "amazon/aws-cli:2.31.0";
 const DOWNLOAD: &str = r#"set -eu
 url=$1 file=$2 part=$2.part-$HOSTNAME
 if [ -f "$file" ]; then echo "$file is there"; exit 0; fi
-mkdir -p "$(dirname "$file")"
+mkdir -p "${file%/*}"
 echo "loading $file"
 code=0
 { if [ -n "${AUTHORIZATION:-}" ]; then printf 'header = "Authorization: %s"\n' "$AUTHORIZATION"; fi; } |
@@ -75,9 +75,8 @@ pub fn s3_directory(bucket: &str, prefix: &str) -> String {
     }
 }
 
-/// `$(` begins a reference to a variable in a command; ours are data.
 fn escaped(command: &[&str]) -> Vec<String> {
-    command.iter().map(|word| word.replace("$(", "$$(")).collect()
+    command.iter().map(|word| env::literal(word)).collect()
 }
 
 fn loader(image: &str, weights: &Weights) -> ContainerPlan {

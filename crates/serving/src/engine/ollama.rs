@@ -123,7 +123,7 @@ fn pull(
     let alias = if valid && name != model { name.as_str() } else { "" };
     let command = ["sh", "-c", PULL, PULL_CONTAINER, model, alias];
     ContainerPlan {
-        command: command.iter().map(|word| word.replace("$(", "$$(")).collect(),
+        command: command.iter().map(|word| env::literal(word)).collect(),
         pull_policy: input.request.container.pull_policy,
         ..init_container(PULL_CONTAINER, &input.request.container.image, env, weights)
     }

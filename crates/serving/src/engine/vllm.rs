@@ -40,7 +40,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
     args.extend(["--port".into(), input.port.to_string()]);
     args.extend([
         "--served-model-name".into(),
-        input.request.model.name.replace("$(", "$$("),
+        env::literal(&input.request.model.name),
     ]);
     if gpus > 1 {
         args.extend(["--tensor-parallel-size".into(), gpus.to_string()]);

@@ -1,0 +1,154 @@
+//! The scripts of init containers, run by a real shell with stand-ins for `curl` and `ollama`.
+#![allow(clippy::unwrap_used)] // helpers of a test
+
+mod common;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use api::shared::Engine;
+use common::{plan, request};
+
+/// A directory with programs of our own first in `PATH`; removed at the end.
+struct Sandbox(PathBuf);
+
+impl Sandbox {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("llm-operator-{name}-{}", std::process::id()));
+        fs::create_dir_all(root.join("bin")).unwrap();
+        Self(root)
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let path = self.0.join("bin").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn run(&self, command: &[String]) -> Output {
+        let path = format!("{}:/usr/bin:/bin", self.0.join("bin").display());
+        let root = self.0.display().to_string();
+        let inside = command.iter().map(|word| word.replace("/models", &root));
+        let mut inside = inside.collect::<Vec<_>>().into_iter();
+        Command::new(inside.next().unwrap())
+            .args(inside)
+            .env_clear()
+            .envs([
+                ("PATH", path.as_str()),
+                ("HOSTNAME", "pod-1"),
+                ("ROOT", root.as_str()),
+            ])
+            .output()
+            .unwrap()
+    }
+
+    fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.0.join(file)).unwrap_or_default()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn init_command(engine: Engine, uri: &str) -> Vec<String> {
+    let mut request = request(engine, "image:v1");
+    request.model.source = Some(uri.parse().unwrap());
+    plan(request).pod.init.remove(0).command
+}
+
+#[test]
+fn a_download_is_resumed_finished_in_one_step_and_skipped_when_it_is_there() {
+    let sandbox = Sandbox::new("download");
+    let command = init_command(Engine::Generic, "https://h/dir/model.gguf");
+    let curl = |body: &str| {
+        sandbox.program(
+            "curl",
+            &format!(
+                "echo called >>\"$ROOT/calls\"\nwhile [ \"$1\" != --output ]; do shift; done\nout=$2\n{body}"
+            ),
+        );
+    };
+
+    curl("printf half >\"$out\"; exit 18");
+    assert_eq!(sandbox.run(&command).status.code(), Some(18));
+    assert_eq!(
+        sandbox.text("h/dir/model.gguf.part-pod-1"),
+        "half",
+        "kept for the next start"
+    );
+    assert_eq!(sandbox.text("h/dir/model.gguf"), "");
+
+    curl("printf 'way ' >>\"$out\"; exit 0");
+    assert!(sandbox.run(&command).status.success());
+    assert_eq!(sandbox.text("h/dir/model.gguf"), "halfway ");
+
+    assert!(sandbox.run(&command).status.success());
+    assert_eq!(sandbox.text("calls").lines().count(), 2, "not loaded again");
+}
+
+#[test]
+fn a_download_that_the_server_refuses_leaves_nothing_and_says_why() {
+    let sandbox = Sandbox::new("refused");
+    let command = init_command(Engine::Generic, "https://h/model.gguf");
+    sandbox.program(
+        "curl",
+        "while [ \"$1\" != --output ]; do shift; done\nprintf x >\"$2\"; echo 'curl: (22) 404' >&2; exit 22",
+    );
+    let output = sandbox.run(&command);
+    assert_eq!(output.status.code(), Some(22));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        words.contains("404") && words.contains("cannot load https://h/model.gguf"),
+        "{words}"
+    );
+    assert_eq!(sandbox.text("h/model.gguf.part-pod-1"), "");
+}
+
+const OLLAMA: &str = r#"echo "$*" >>"$ROOT/calls"
+case $1 in
+  serve) touch "$ROOT/up"; exec sleep 60 ;;
+  list) test -f "$ROOT/up" ;;
+  show) grep -qx "$2" "$ROOT/have" ;;
+  pull) echo "$2" >>"$ROOT/have" ;;
+  cp) echo "$3" >>"$ROOT/have" ;;
+esac
+"#;
+
+#[test]
+fn a_model_is_pulled_once_and_known_by_the_name_of_the_clients() {
+    let sandbox = Sandbox::new("pull");
+    sandbox.program("ollama", OLLAMA);
+    fs::write(sandbox.0.join("have"), "").unwrap();
+    let command = init_command(Engine::Ollama, "ollama://llama3.1:8b");
+    for _ in 0..2 {
+        let output = sandbox.run(&command);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let calls = sandbox.text("calls");
+    assert_eq!(calls.matches("pull llama3.1:8b").count(), 1, "{calls}");
+    assert_eq!(calls.matches("cp llama3.1:8b GPT-Small").count(), 1, "{calls}");
+}
+
+#[test]
+fn a_server_that_ends_is_not_waited_for() {
+    let sandbox = Sandbox::new("ends");
+    sandbox.program("ollama", "exit 1");
+    let output = sandbox.run(&init_command(Engine::Ollama, "ollama://x"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("ended before it answered")
+    );
+}
