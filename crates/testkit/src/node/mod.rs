@@ -56,6 +56,9 @@ pub struct NodeOptions {
     pub normal_events: bool,
     /// How long changes of a Pod's status are collected before they are written.
     pub status_window: Duration,
+    /// Where the files of claims are kept. Default: a directory that goes with the nodes. A cluster whose own directory
+    /// is kept must keep them too.
+    pub claims: Option<PathBuf>,
     /// Version that nodes report.
     pub kubelet_version: String,
 }
@@ -69,6 +72,7 @@ impl Default for NodeOptions {
             probe_scale: 1.0,
             normal_events: true,
             status_window: Duration::from_millis(20),
+            claims: None,
             kubelet_version: "v1.36.3".to_owned(),
         }
     }
@@ -125,8 +129,10 @@ pub(crate) struct Shared {
     pub(crate) events: EventSink,
     pub(crate) logs: LogStore,
     pub(crate) attachments: Attachments,
-    /// Directory of Pods' and claims' files.
+    /// Directory of Pods' files.
     pub(crate) files: PathBuf,
+    /// Directory of claims' files.
+    pub(crate) claims: PathBuf,
     pub(crate) nodes: RwLock<HashMap<String, Arc<NodeState>>>,
     /// Bounds the writes to the API server that are under way at once.
     pub(crate) writes: Semaphore,
@@ -324,6 +330,10 @@ async fn start(setup: Setup) -> Result<(Started, TemporaryDirectory), NodeError>
         node: cluster,
         source: Box::new(source),
     })?;
+    let claims = options
+        .claims
+        .clone()
+        .unwrap_or_else(|| files.path().join("claims"));
     let shared = Arc::new(Shared {
         events: EventSink::start(&client, options.normal_events),
         client,
@@ -332,6 +342,7 @@ async fn start(setup: Setup) -> Result<(Started, TemporaryDirectory), NodeError>
         faults: Faults::default(),
         logs: LogStore::default(),
         attachments: Attachments::default(),
+        claims,
         files: files.path().to_owned(),
         nodes: RwLock::default(),
         writes: Semaphore::new(WRITES_AT_ONCE),

@@ -80,7 +80,9 @@ impl ClusterBuilder {
         let background = Background::start("local-cluster")
             .map_err(ClusterError::io("cannot start the cluster's threads"))?;
         let specs = std::mem::take(&mut self.nodes);
-        let options = self.node_options.clone();
+        let mut options = self.node_options.clone();
+        let kept = self.directory.as_ref().map(|directory| directory.join("claims"));
+        options.claims = options.claims.or(kept);
         let started = background.run(start::start(self)).await;
         let plane = started.ok_or(ClusterError::CutShort {
             what: "starting the cluster",

@@ -14,6 +14,10 @@ use super::container::field;
 use super::env::Launch;
 use super::{PodContext, exec, http};
 
+/// How long after its start kubelet notices a container at the earliest. A program that listens at once is found
+/// listening by its first probe.
+const NOTICED_AFTER: Duration = Duration::from_millis(50);
+
 /// A container must be restarted.
 #[derive(Debug)]
 pub(crate) struct Unhealthy {
@@ -177,10 +181,11 @@ impl Check<'_> {
     }
 
     async fn delay(&self) {
-        let delay = self.seconds(self.probe.initial_delay_seconds, 0);
-        if !delay.is_zero() {
-            sleep(delay).await;
-        }
+        sleep(
+            self.seconds(self.probe.initial_delay_seconds, 0)
+                .max(NOTICED_AFTER),
+        )
+        .await;
     }
 
     fn next_time(&self) -> Instant {

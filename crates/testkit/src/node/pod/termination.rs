@@ -69,16 +69,30 @@ pub(crate) async fn watch_deletion(context: &PodContext) {
     std::future::pending::<()>().await;
 }
 
-/// Turns an ordered eviction, or a local volume above its limit, into a verdict and the order to stop. Never returns.
+/// Turns an ordered eviction, a local volume above its limit or a passed deadline into a verdict and the order to stop. Never returns.
 pub(crate) async fn watch_eviction(context: &PodContext) {
-    let message = tokio::select! {
-        message = context.faults.evicted() => message,
-        message = super::volumes::overflow(context) => message,
+    let (reason, message) = tokio::select! {
+        message = context.faults.evicted() => ("Evicted", message),
+        message = super::volumes::overflow(context) => ("Evicted", message),
+        message = deadline(context) => ("DeadlineExceeded", message),
     };
-    context.events.warning("", "Evicted", message.clone());
-    context.board.judge(Verdict::failed("Evicted", message));
+    context.events.warning("", reason, message.clone());
+    context.board.judge(Verdict::failed(reason, message));
     context.stop.order(Duration::ZERO);
     std::future::pending::<()>().await;
+}
+
+/// Resolves with kubelet's message when the Pod has been active for longer than it may.
+async fn deadline(context: &PodContext) -> String {
+    let seconds = context
+        .spec
+        .active_deadline_seconds
+        .and_then(|seconds| u64::try_from(seconds).ok());
+    match seconds {
+        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+        None => std::future::pending().await,
+    }
+    "Pod was active on the node longer than the specified deadline".to_owned()
 }
 
 /// Stops one container: hook, SIGTERM, grace period, SIGKILL. The process has ended when this returns.

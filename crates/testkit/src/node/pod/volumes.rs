@@ -155,7 +155,7 @@ async fn claimed(context: &PodContext, name: &str, read_only: bool) -> Result<Mo
         (&context.namespace, &context.name),
     );
     attached.map_err(MountError::Attach)?;
-    let host = claims::directory(&context.shared.files, &claim.volume);
+    let host = claims::directory(&context.shared.claims, &claim.volume);
     make(&host)?;
     Ok(Mounted {
         host,

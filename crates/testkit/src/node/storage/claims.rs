@@ -35,8 +35,8 @@ impl Claim {
 }
 
 /// The directory behind a volume.
-pub(crate) fn directory(files: &Path, volume: &str) -> PathBuf {
-    files.join("claims").join(volume)
+pub(crate) fn directory(claims: &Path, volume: &str) -> PathBuf {
+    claims.join(volume)
 }
 
 #[derive(Clone, Debug)]

@@ -190,7 +190,7 @@ async fn follow_volumes(shared: Arc<Shared>) {
         }
         let name = volume.name_any();
         // A directory that cannot be removed goes with the whole simulation's.
-        let _ = std::fs::remove_dir_all(directory(&shared.files, &name));
+        let _ = std::fs::remove_dir_all(directory(&shared.claims, &name));
         if let Err(error) = volumes.delete(&name, &DeleteParams::default()).await {
             tracing::debug!(name, %error, "a released volume was not deleted");
         }
