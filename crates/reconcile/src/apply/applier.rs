@@ -308,7 +308,8 @@ fn value_to_leave(field: &Released, value: &Value, before: &[&str]) -> Option<Va
     {
         return Some(floor.into());
     }
-    let pointer = |entry: &&str| entry.split_once('=').map_or(*entry, |(pointer, _)| pointer) == field.pointer;
+    let pointer =
+        |entry: &&str| entry.split_once('=').map_or(*entry, |(pointer, _)| pointer) == field.pointer;
     let ours = !before.iter().any(pointer);
     ours.then(|| value.clone())
 }
@@ -331,7 +332,8 @@ mod tests {
             pointer: "/spec/replicas",
             floor: Some(floor),
         };
-        let leave = |floor, value: i64, before: &[&str]| value_to_leave(&replicas(floor), &value.into(), before);
+        let leave =
+            |floor, value: i64, before: &[&str]| value_to_leave(&replicas(floor), &value.into(), before);
         assert_eq!(leave(2, 2, &[]), Some(2.into()), "the value needs another owner");
         assert_eq!(leave(2, 5, &[]), Some(5.into()), "what somebody has scaled stays");
         assert_eq!(leave(4, 2, &[]), Some(4.into()));

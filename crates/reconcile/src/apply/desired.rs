@@ -112,11 +112,7 @@ impl DesiredObject {
         })
     }
 
-    fn assemble(
-        resource: ApiResource,
-        meta: ObjectMeta,
-        fields: String,
-    ) -> Result<Self, DesiredError> {
+    fn assemble(resource: ApiResource, meta: ObjectMeta, fields: String) -> Result<Self, DesiredError> {
         let missing = |field| DesiredError::Incomplete {
             kind: resource.kind.clone(),
             field,

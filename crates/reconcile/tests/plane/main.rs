@@ -6,5 +6,6 @@ mod apply;
 mod bed;
 mod cache;
 mod lease;
+mod machine;
 mod report;
 mod server;
