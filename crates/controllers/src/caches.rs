@@ -11,6 +11,7 @@ use diagnosis::{
 };
 use k8s_openapi::api::{
     apps::v1::Deployment,
+    autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{Event, Node, PersistentVolumeClaim, Pod, Service},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
@@ -20,7 +21,7 @@ use reconcile::{
     cache::ChildView,
 };
 
-use crate::{llm_deployment, llm_model, triggers};
+use crate::{llm_deployment, llm_model, scaler::Scaler, triggers};
 
 /// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
 const POD_BURST: Duration = Duration::from_millis(150);
@@ -41,6 +42,7 @@ pub struct Caches {
     pub claims: Arc<WatchCache<ClaimFacts>>,
     /// Pods of what we made.
     pub pods: Arc<WatchCache<PodFacts>>,
+    scalers: Arc<WatchCache<Scaler>>,
     nodes: Arc<WatchCache<NodeFacts>>,
     pod_events: Arc<WatchCache<EventFacts>>,
     claim_events: Arc<WatchCache<EventFacts>>,
@@ -87,6 +89,11 @@ impl Caches {
                     .coalesce(POD_BURST)
                     .on_change(move |change| triggers::claim_changed(change, &claim_models, &claim_users)),
             ),
+            scalers: watches.start(
+                CacheSpec::typed::<HorizontalPodAutoscaler>(|autoscaler| Scaler::from(&autoscaler))
+                    .index(triggers::scaler_keys)
+                    .on_change(triggers::scaler_changed),
+            ),
             nodes: watches.start(
                 CacheSpec::typed::<Node>(|node| NodeFacts::from(&node))
                     .cluster_scoped()
@@ -118,6 +125,12 @@ impl Caches {
         self.pods.indexed(&triggers::owner_key(namespace, name))
     }
 
+    /// What sets the replicas of the Deployment `namespace`/`name`, if it is not us.
+    pub fn scaler_of(&self, namespace: &str, name: &str) -> Option<Arc<Scaler>> {
+        let targeting = self.scalers.indexed(&triggers::scaled_key(namespace, name));
+        targeting.into_iter().min_by(|a, b| a.name.cmp(&b.name))
+    }
+
     /// Every resource that somebody reconciles: what a resync looks at.
     pub fn roots(&self) -> Vec<ObjectKey> {
         let deployments = self.deployments.names().into_iter();
@@ -137,7 +150,14 @@ where
 }
 
 fn child_changed<F>(change: &Change<'_, Child<F>>) -> Vec<ObjectKey> {
-    change.owner_key(&[llm_deployment::KIND])
+    let mut keys = change.owner_key(&[llm_deployment::KIND]);
+    let is_gone = change.new.is_none();
+    let namesake = ObjectKey::new(llm_deployment::KIND, change.namespace, change.name);
+    // Somebody else's object in our place may be what the deployment of its name waits for.
+    if is_gone && !keys.contains(&namesake) {
+        keys.push(namesake);
+    }
+    keys
 }
 
 /// Warning events about one kind of object; they tell what conditions do not: a probe's words, a volume that is missing.

@@ -4,7 +4,10 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt};
-use reconcile::{Applier, EventKind, EventRecorder, Metrics, NewEvent, StatusWriter};
+use reconcile::{
+    Applier, EventKind, EventRecorder, Failure, Metrics, NewEvent, ObjectKey, Outcome, StatusWriter,
+    WatchCache,
+};
 
 use crate::caches::Caches;
 
@@ -25,6 +28,29 @@ pub struct Context {
 }
 
 impl Context {
+    /// Ends the reconcile of a resource of which `cache` has no value: it is gone, or it is stored in a form that this
+    /// version does not understand. What was made for the latter is left as it is.
+    ///
+    /// # Errors
+    /// The resource exists and cannot be read.
+    pub fn gone_or_unreadable<K: Send + Sync>(
+        &self,
+        cache: &WatchCache<K>,
+        key: &ObjectKey,
+    ) -> Result<Outcome, Failure> {
+        self.metrics.remove_state(key);
+        match cache.unreadable(&key.namespace, &key.name) {
+            None => Ok(Outcome::Done),
+            Some(error) => Err(Failure::terminal(
+                "Unreadable",
+                format!(
+                    "it cannot be read: {error}; install the definitions of this operator's version \
+                     (`llm-operator crds`) and correct the resource"
+                ),
+            )),
+        }
+    }
+
     /// One Event about a resource.
     pub fn tell<K: Resource<DynamicType = ()>>(
         &self,

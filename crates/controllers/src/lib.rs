@@ -10,4 +10,5 @@ pub mod llm_model;
 pub mod operator;
 pub mod reason;
 pub mod render;
+pub mod scaler;
 mod triggers;

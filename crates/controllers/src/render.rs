@@ -94,7 +94,7 @@ fn one(input: &Input, deployment: &LLMDeployment) -> Result<Rendered, RenderErro
         resource: resource.clone(),
         message,
     };
-    let objects = desired(&plan)
+    let objects = desired(&plan, false)
         .map_err(|error| unbuildable(error.to_string()))?
         .iter()
         .map(|object| object.manifest().map_err(|error| unbuildable(error.to_string())))
@@ -113,6 +113,7 @@ fn referents(input: &Input, namespace: &str, model: &LLMModel) -> Referents {
     });
     Referents {
         claims: claims.collect(),
+        most_replicas: None,
         operator_namespace: input.operator_namespace.clone(),
     }
 }

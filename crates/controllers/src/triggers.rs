@@ -12,6 +12,7 @@ use crate::{
     caches::owner_of,
     llm_deployment::{self, accept},
     llm_model,
+    scaler::Scaler,
 };
 
 /// `<lower case kind>.<group>` of a deployment, the value of the Pods' label `llm-operator.io/kind`.
@@ -51,6 +52,17 @@ pub(crate) fn pod_keys(pod: &PodFacts) -> Vec<String> {
         .chain(devices)
         .chain([format!("uid:{}", pod.uid)])
         .collect()
+}
+
+/// Index key: autoscalers by the Deployment that they target.
+pub(crate) fn scaled_key(namespace: &str, name: &str) -> String {
+    named("scaled", namespace, name)
+}
+
+/// Index key of an autoscaler, if it targets a Deployment.
+pub(crate) fn scaler_keys(scaler: &Scaler) -> Vec<String> {
+    let target = scaler.deployment.iter();
+    target.map(|name| scaled_key(&scaler.namespace, name)).collect()
 }
 
 fn named(what: &str, namespace: &str, name: &str) -> String {
@@ -99,6 +111,22 @@ pub(crate) fn pod_changed(change: &Change<'_, PodFacts>) -> Vec<ObjectKey> {
         .and_then(|pod| owner_of(pod.owner.as_ref(), change.namespace))
         .into_iter()
         .collect()
+}
+
+/// The deployments whose child is, or was, the autoscaler's target.
+pub(crate) fn scaler_changed(change: &Change<'_, Scaler>) -> Vec<ObjectKey> {
+    if change.old == change.new {
+        return Vec::new();
+    }
+    let targets = [change.old, change.new]
+        .into_iter()
+        .flatten()
+        .filter_map(|scaler| scaler.deployment.as_deref());
+    let mut keys: Vec<ObjectKey> = targets
+        .map(|target| ObjectKey::new(llm_deployment::KIND, change.namespace, target))
+        .collect();
+    keys.dedup();
+    keys
 }
 
 /// The deployment of the claim's name, and all deployments of models that name the claim.
@@ -163,7 +191,7 @@ pub(crate) fn event_changed(change: &Change<'_, EventFacts>, pods: &WatchCache<P
     let concerned = if &*event.involved_kind == "Pod" {
         pods.indexed(&format!("uid:{}", event.involved_uid))
     } else {
-        let mounts = |pod: &PodFacts| pod.claims.iter().any(|claim| *claim == event.involved_name);
+        let mounts = |pod: &PodFacts| pod.claims.contains(&event.involved_name);
         pods.list(Some(&event.namespace))
             .into_iter()
             .filter(|pod| mounts(pod))

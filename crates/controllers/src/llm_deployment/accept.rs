@@ -12,7 +12,7 @@ use diagnosis::facts::ClaimFacts;
 use serving::{field_error::FieldError, plan::ServingPlan};
 
 use super::validate::{Referents, validate};
-use crate::{caches::Caches, reason::Reason};
+use crate::{caches::Caches, reason::Reason, scaler::Scaler};
 
 /// Why a deployment cannot be acted on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +84,7 @@ fn sentence(deployment: &str, model: &str, errors: &[FieldError]) -> String {
 pub fn accept(
     caches: &Caches,
     deployment: &LLMDeployment,
+    scaler: Option<&Scaler>,
     operator_namespace: &str,
 ) -> Result<ServingPlan, Rejection> {
     let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
@@ -99,6 +100,7 @@ pub fn accept(
                 .as_deref()
                 .and_then(access_mode)
         }),
+        most_replicas: scaler.map(|scaler| scaler.most),
         operator_namespace: operator_namespace.to_owned(),
     };
     plan(deployment, &found, referents)

@@ -18,11 +18,14 @@ pub struct Done {
     pub pruned: Vec<String>,
 }
 
-/// The plan's children in the order in which they are applied.
+/// Fields of a Deployment that an autoscaler sets.
+const SCALED: [&str; 1] = ["/spec/replicas"];
+
+/// The plan's children in the order in which they are applied. `scaled`: replicas are left to whoever scales the child.
 ///
 /// # Errors
 /// A child was built without a name or an owner's uid.
-pub fn desired(plan: &ServingPlan) -> Result<Vec<DesiredObject>, ApplyError> {
+pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, ApplyError> {
     let Children {
         claim,
         network_policy,
@@ -40,17 +43,22 @@ pub fn desired(plan: &ServingPlan) -> Result<Vec<DesiredObject>, ApplyError> {
         objects.push(DesiredObject::new(budget)?);
     }
     if let Some(deployment) = deployment {
-        objects.push(DesiredObject::new(deployment)?);
+        let deployment = DesiredObject::new(deployment)?;
+        objects.push(if scaled {
+            deployment.releasing(&SCALED)?
+        } else {
+            deployment
+        });
     }
     Ok(objects)
 }
 
-/// Makes the cluster hold exactly the plan's children.
+/// Makes the cluster hold exactly the plan's children; `scaled` as in [`desired`].
 ///
 /// # Errors
 /// The first child that could not be applied or pruned; what follows it was left alone.
-pub async fn apply(applier: &Applier, plan: &ServingPlan) -> Result<Done, ApplyError> {
-    let objects = desired(plan)?;
+pub async fn apply(applier: &Applier, plan: &ServingPlan, scaled: bool) -> Result<Done, ApplyError> {
+    let objects = desired(plan, scaled)?;
     let mut done = Done::default();
     for object in &objects {
         let Applied { change, .. } = applier.apply(object).await?;

@@ -24,6 +24,9 @@ use crate::context::Context;
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
 const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
 
+/// After this time a name that somebody else's object has is tried again: two requests.
+const NAME_PATIENCE: Duration = Duration::from_secs(20);
+
 /// Brings `LLMDeployment`s to what they ask for.
 #[derive(Clone)]
 pub struct LLMDeploymentReconciler {
@@ -45,16 +48,21 @@ impl Reconciler for LLMDeploymentReconciler {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Failure> {
         let context = &*self.context;
         let Some(deployment) = context.caches.deployments.get(&key.namespace, &key.name) else {
-            context.metrics.remove_state(key);
-            return Ok(Next::Done);
+            return context.gone_or_unreadable(&context.caches.deployments, key);
         };
         if deployment.metadata.deletion_timestamp.is_some() {
             return terminate(context, key, &deployment).await;
         }
 
-        let accepted = accept(&context.caches, &deployment, &context.operator_namespace);
+        let scaler = context.caches.scaler_of(&key.namespace, &key.name);
+        let accepted = accept(
+            &context.caches,
+            &deployment,
+            scaler.as_deref(),
+            &context.operator_namespace,
+        );
         let applied = match &accepted {
-            Ok(plan) => Some(apply(&context.applier, plan).await),
+            Ok(plan) => Some(apply(&context.applier, plan, scaler.is_some()).await),
             Err(_) => None,
         };
         let now = Timestamp::now();
@@ -63,6 +71,7 @@ impl Reconciler for LLMDeploymentReconciler {
             accepted: accepted.as_ref(),
             applied: applied.as_ref().map(|applied| applied.as_ref().map(|_| ())),
             observed: &observed,
+            scaler: scaler.as_deref(),
         };
         let status = status::status(&deployment, &outcome, now);
         write(context, key, &deployment, &status).await?;
@@ -173,6 +182,8 @@ fn tell_repairs(context: &Context, deployment: &LLMDeployment, done: &apply::Don
 
 fn next(applied: Option<Result<apply::Done, ApplyError>>, observed: &Observation) -> Result<Next, Failure> {
     match applied {
+        // Nobody tells us when an object without our label goes.
+        Some(Err(ApplyError::NameTaken { .. })) => Ok(Next::RequeueAfter(NAME_PATIENCE)),
         Some(Err(error)) => Err(failure(&error)),
         // Whoever rejected the spec wakes us by the next change of the spec or of the model.
         None | Some(Ok(_)) if observed.explanation.reason == diagnosis::Reason::Starting => {

@@ -15,7 +15,7 @@ use reconcile::{
 use serving::{labels, plan::ServingPlan};
 
 use super::{accept::Rejection, observe::Observation, validate};
-use crate::reason::Reason;
+use crate::{reason::Reason, scaler::Scaler};
 
 /// How the steps before this one ended.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Outcome<'a> {
     pub applied: Option<Result<(), &'a ApplyError>>,
     /// What is seen of the Pods.
     pub observed: &'a Observation,
+    /// What sets the number of replicas, if it is not the spec.
+    pub scaler: Option<&'a Scaler>,
 }
 
 impl Outcome<'_> {
@@ -56,7 +58,7 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
 
     let findings = [
         accepted(outcome, generation),
-        applied(outcome, generation),
+        applied(deployment, outcome, generation),
         ready(outcome, generation),
     ];
     let (reason, state) = match &obstacle {
@@ -120,12 +122,19 @@ fn accepted(outcome: &Outcome<'_>, generation: i64) -> Finding {
     finding("Accepted", Some(status), reason.as_str(), message, generation)
 }
 
-fn applied(outcome: &Outcome<'_>, generation: i64) -> Finding {
+fn applied(deployment: &LLMDeployment, outcome: &Outcome<'_>, generation: i64) -> Finding {
+    let scaler = outcome
+        .scaler
+        .map(|scaler| scaler.sentence(deployment.spec.replicas));
     let (status, reason, message) = match &outcome.applied {
         Some(Ok(())) => (
             true,
             Reason::Applied.as_str(),
-            "The objects in the cluster are as asked for.".to_owned(),
+            ["The objects in the cluster are as asked for.".to_owned()]
+                .into_iter()
+                .chain(scaler)
+                .collect::<Vec<_>>()
+                .join(" "),
         ),
         Some(Err(error)) => (false, error.reason(), error.to_string()),
         None if outcome.observed.made => (

@@ -12,6 +12,7 @@ use api::{
     },
     shared::AccessMode,
 };
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serving::{
     field_error::FieldError,
     request::{
@@ -30,6 +31,8 @@ use crate::{
 pub struct Referents {
     /// Access modes of the claims that exist in the namespace, by name.
     pub claims: BTreeMap<String, AccessMode>,
+    /// So many replicas may there be while something else scales them; `None`: as many as the spec says.
+    pub most_replicas: Option<i32>,
     /// The namespace in which the operator runs; always admitted by a narrowed NetworkPolicy.
     pub operator_namespace: String,
 }
@@ -46,7 +49,10 @@ pub fn validate(
     let mut errors = Errors::default();
     let parts = errors.keep_all(parse::parse(&model.spec));
     let service = errors.keep(service(deployment));
-    let budget = errors.keep(budget(deployment.spec.disruption_budget.as_ref()));
+    let budget = errors.keep(budget(
+        deployment.spec.disruption_budget.as_ref(),
+        referents.most_replicas,
+    ));
     let replicas = errors.keep(replicas(deployment.spec.replicas));
     let access = errors.keep(access(deployment, &referents.operator_namespace));
     let (Some(parts), Some(service), Some(budget), Some(replicas), Some(access)) =
@@ -110,9 +116,15 @@ fn service(deployment: &LLMDeployment) -> Result<ServiceRequest, FieldError> {
     })
 }
 
-fn budget(spec: Option<&DisruptionBudgetSpec>) -> Result<BudgetRequest, FieldError> {
+fn budget(spec: Option<&DisruptionBudgetSpec>, most: Option<i32>) -> Result<BudgetRequest, FieldError> {
+    // An autoscaler may go to two and back at any time: the budget is there before.
+    let automatic = if most.is_some_and(|most| most >= 2) {
+        BudgetRequest::MaxUnavailable(IntOrString::Int(1))
+    } else {
+        BudgetRequest::Automatic
+    };
     let Some(spec) = spec else {
-        return Ok(BudgetRequest::Automatic);
+        return Ok(automatic);
     };
     match (spec.enabled, &spec.min_available, &spec.max_unavailable) {
         (Some(false), None, None) => Ok(BudgetRequest::Disabled),
@@ -120,7 +132,7 @@ fn budget(spec: Option<&DisruptionBudgetSpec>) -> Result<BudgetRequest, FieldErr
             "disruptionBudget",
             "enabled: false makes no budget; remove minAvailable and maxUnavailable",
         )),
-        (_, None, None) => Ok(BudgetRequest::Automatic),
+        (_, None, None) => Ok(automatic),
         (_, Some(least), None) => Ok(BudgetRequest::MinAvailable(least.clone())),
         (_, None, Some(most)) => Ok(BudgetRequest::MaxUnavailable(most.clone())),
         (_, Some(_), Some(_)) => Err(FieldError::new(

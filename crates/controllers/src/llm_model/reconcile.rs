@@ -32,8 +32,7 @@ impl Reconciler for LLMModelReconciler {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Failure> {
         let context = &*self.context;
         let Some(model) = context.caches.models.get(&key.namespace, &key.name) else {
-            context.metrics.remove_state(key);
-            return Ok(Outcome::Done);
+            return context.gone_or_unreadable(&context.caches.models, key);
         };
         let new = status(&model, Timestamp::now());
         let uid = model.metadata.uid.as_deref().unwrap_or_default();
