@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_sim::Speed;
+pub use engine_sim::Speed;
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;

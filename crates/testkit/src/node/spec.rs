@@ -65,6 +65,8 @@ pub struct NodeSpec {
     pub gpu: Option<GpuModel>,
     /// Number of GPUs.
     pub gpu_count: u32,
+    /// The extended resource that they are. Default [`GPU_RESOURCE`]; only its nodes get `nvidia.com` labels.
+    pub gpu_resource: String,
     /// Value of `nvidia.com/gpu.machine` and `node.kubernetes.io/instance-type`.
     pub machine: String,
     /// Further labels; they override the ones above.
@@ -84,6 +86,7 @@ impl NodeSpec {
             pods: 110,
             gpu: None,
             gpu_count: 0,
+            gpu_resource: GPU_RESOURCE.to_owned(),
             machine: "simulated-cpu".to_owned(),
             labels: BTreeMap::new(),
             taints: Vec::new(),
@@ -117,6 +120,13 @@ impl NodeSpec {
     /// A node with `count` L4 GPUs of 24 GB.
     pub fn l4(name: impl Into<String>, count: u32) -> Self {
         Self::gpus(name, GpuModel::l4(), count)
+    }
+
+    /// With its GPUs as another extended resource, such as `amd.com/gpu`.
+    #[must_use]
+    pub fn resource(mut self, name: impl Into<String>) -> Self {
+        self.gpu_resource = name.into();
+        self
     }
 
     /// With one more label.
@@ -159,7 +169,7 @@ impl NodeSpec {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
-        if let Some(model) = &self.gpu {
+        if let Some(model) = self.gpu.as_ref().filter(|_| self.gpu_resource == GPU_RESOURCE) {
             labels.extend(self.gpu_labels(model));
         }
         labels.extend(self.labels.clone());
@@ -199,7 +209,7 @@ impl NodeSpec {
         .map(|(key, value)| (key.to_owned(), Quantity(value)))
         .into();
         if self.gpu.is_some() {
-            capacity.insert(GPU_RESOURCE.to_owned(), Quantity(self.gpu_count.to_string()));
+            capacity.insert(self.gpu_resource.clone(), Quantity(self.gpu_count.to_string()));
         }
         capacity
     }
@@ -230,6 +240,10 @@ mod tests {
         assert_eq!(labels["nvidia.com/gpu.memory"], "81559");
         assert_eq!(labels["nvidia.com/gpu.machine"], "DGXH100", "given labels win");
         assert_eq!(node.capacity()[GPU_RESOURCE].0, "8");
+        let amd =
+            NodeSpec::gpus("a", GpuModel::new("MI300X", 196_608, "cdna3", (9, 4)), 8).resource("amd.com/gpu");
+        assert_eq!(amd.capacity()["amd.com/gpu"].0, "8");
+        assert!(!amd.all_labels().contains_key("nvidia.com/gpu.present"));
         assert!(!NodeSpec::cpu("c").capacity().contains_key(GPU_RESOURCE));
         assert!(
             !NodeSpec::cpu("c")

@@ -23,6 +23,8 @@ use crate::node::state::Gpus;
 
 /// kubelet looks at a Pod that cannot start about this often.
 const RETRY: Duration = Duration::from_secs(10);
+/// Exit code of a killed process.
+const KILLED: i32 = 137;
 /// How much of a log becomes a termination message (kubelet's bounds).
 const MESSAGE_LINES: usize = 80;
 const MESSAGE_BYTES: usize = 2048;
@@ -266,11 +268,22 @@ impl Run<'_> {
             () = stop => (format!("Stopping container {name}"), self.stop_grace()),
             unhealthy = unhealthy => {
                 let grace = unhealthy.grace.unwrap_or_else(|| self.pod_grace());
-                (format!("{}, will be restarted", unhealthy.why), grace)
+                (self.told(unhealthy.why), grace)
             }
         };
         context.events.normal(field, "Killing", order);
         termination::stop(context, container, launch, process, grace).await
+    }
+
+    /// What is to happen, as kubelet says it.
+    fn told(&self, why: String) -> String {
+        let policy = self.context.spec.restart_policy.as_deref();
+        let again = restart::wanted(self.container, self.role, policy, KILLED);
+        if again {
+            format!("{why}, will be restarted")
+        } else {
+            why
+        }
     }
 
     fn stop_grace(&self) -> Duration {

@@ -10,7 +10,7 @@ use kube::api::Api;
 
 use super::fields::Source;
 use super::volumes::Volumes;
-use super::{Pairs, PodContext, gpu_limit, mounts, quantity};
+use super::{Pairs, PodContext, mounts, quantity};
 use crate::node::image_table::{ImageEntry, Runs};
 use crate::node::state::Gpus;
 
@@ -90,7 +90,7 @@ pub(crate) async fn launch(
             },
             user,
         },
-        gpus: gpus.devices(gpu_limit(container)),
+        gpus: gpus.devices(context.gpu_limit(container)),
         memory_limit: limits
             .and_then(|limits| limits.get("memory"))
             .map(quantity::bytes),

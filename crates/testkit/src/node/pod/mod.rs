@@ -21,6 +21,7 @@ mod shims;
 mod status;
 mod termination;
 mod volumes;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ObjectReference, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ObjectReference, Pod, PodSpec};
 use kube::ResourceExt as _;
 use tokio::sync::watch;
 
@@ -37,7 +38,6 @@ use super::Shared;
 use super::addresses::PodAddress;
 use super::events::Recorder;
 use super::faults::PodFaults;
-use super::spec::GPU_RESOURCE;
 use super::state::{Gpus, NodeState};
 use board::{Board, Verdict};
 use termination::Stop;
@@ -128,13 +128,31 @@ impl PodContext {
         }
     }
 
+    /// GPUs that a container may use.
+    pub(crate) fn gpu_limit(&self, container: &Container) -> usize {
+        let limits = container
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.limits.as_ref());
+        let given = limits.and_then(|limits| limits.get(&self.node.spec.gpu_resource));
+        given.and_then(|quantity| quantity.0.parse().ok()).unwrap_or(0)
+    }
+
+    /// Main containers hold theirs together; init containers have them one after the other.
     fn gpus_wanted(&self) -> usize {
-        let of = |containers: &mut dyn Iterator<Item = usize>| -> (usize, usize) {
-            containers.fold((0, 0), |(sum, max), count| (sum + count, max.max(count)))
-        };
-        let (sum, _) = of(&mut self.spec.containers.iter().map(gpu_limit));
-        let (_, init) = of(&mut self.spec.init_containers.iter().flatten().map(gpu_limit));
-        sum.max(init)
+        let together = self
+            .spec
+            .containers
+            .iter()
+            .map(|container| self.gpu_limit(container))
+            .sum();
+        let before = self
+            .spec
+            .init_containers
+            .iter()
+            .flatten()
+            .map(|container| self.gpu_limit(container));
+        before.fold(together, usize::max)
     }
 }
 
@@ -148,16 +166,6 @@ impl Drop for PodContext {
         // What cannot be removed now goes with the whole directory.
         let _ = std::fs::remove_dir_all(self.dir());
     }
-}
-
-/// GPUs that a container may use.
-pub(crate) fn gpu_limit(container: &k8s_openapi::api::core::v1::Container) -> usize {
-    let limits = container
-        .resources
-        .as_ref()
-        .and_then(|resources| resources.limits.as_ref());
-    let given = limits.and_then(|limits| limits.get(GPU_RESOURCE));
-    given.and_then(|quantity| quantity.0.parse().ok()).unwrap_or(0)
 }
 
 /// Runs the Pod until its object is gone.
@@ -183,14 +191,14 @@ pub(crate) async fn run(context: PodContext) {
 
 /// The Pod's whole life, status included.
 async fn live(context: &Arc<PodContext>) {
-    let writer = status::Writer::new(context);
+    let writer = writer::Writer::new(context);
     tokio::select! {
         () = writer.keep_writing() => {}
         () = lead(context, &writer) => {}
     }
 }
 
-async fn lead(context: &Arc<PodContext>, writer: &status::Writer) {
+async fn lead(context: &Arc<PodContext>, writer: &writer::Writer) {
     let gpus = match admit(context).await {
         Ok(gpus) => gpus,
         Err(verdict) => {
@@ -238,8 +246,9 @@ async fn admit(context: &PodContext) -> Result<Gpus, Verdict> {
             Err(available) => available,
         };
         if tokio::time::timeout_at(deadline, freed).await.is_err() {
+            let resource = &context.node.spec.gpu_resource;
             let message = format!(
-                "Allocate failed due to requested number of devices unavailable for {GPU_RESOURCE}. Requested: \
+                "Allocate failed due to requested number of devices unavailable for {resource}. Requested: \
                  {wanted}, Available: {available}, which is unexpected"
             );
             context

@@ -1,8 +1,4 @@
-//! The Pod's status: a board in, kubelet's `PodStatus` out, written only when it differs from what was written before.
-//! Rendering is pure; only the writer at the end knows a client.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! The Pod's status: a board in, kubelet's `PodStatus` out. It must not write it.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
@@ -10,9 +6,7 @@ use k8s_openapi::api::core::v1::{
     Pod,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Map, Value, json};
-use tokio::sync::Mutex;
 
 use super::PodContext;
 use super::board::{Ended, Record, Role, Snapshot, State};
@@ -144,7 +138,15 @@ fn conditions(now: &Snapshot, phase: &str, pod: &Pod) -> Vec<Condition> {
     } else {
         Condition::unmet("PodReadyToStartContainers", "", String::new())
     };
-    vec![sandbox, initialized, containers_ready, pod_ready]
+    let mut all = vec![sandbox, initialized, containers_ready, pod_ready];
+    if let Some(verdict) = now.verdict.as_ref().filter(|verdict| verdict.reason == "Evicted") {
+        all.push(Condition {
+            reason: "TerminationByKubelet".to_owned(),
+            message: verdict.message.clone(),
+            ..Condition::met("DisruptionTarget")
+        });
+    }
+    all
 }
 
 fn unmet_gates(pod: &Pod) -> Vec<String> {
@@ -249,9 +251,10 @@ fn qos(pod: &Pod) -> &'static str {
 }
 
 /// When each condition took its present value.
-type Transitions = std::collections::HashMap<&'static str, (bool, Timestamp)>;
+pub(crate) type Transitions = std::collections::HashMap<&'static str, (bool, Timestamp)>;
 
-fn render(context: &PodContext, now: &Snapshot, transitions: &mut Transitions) -> Value {
+/// The status as it is to be written.
+pub(crate) fn render(context: &PodContext, now: &Snapshot, transitions: &mut Transitions) -> Value {
     let latest = context.latest.borrow().clone();
     let phase = phase(now, context.spec.restart_policy.as_deref().unwrap_or("Always"));
     let generation = latest.metadata.generation;
@@ -309,95 +312,89 @@ fn render(context: &PodContext, now: &Snapshot, transitions: &mut Transitions) -
     Value::Object(status)
 }
 
-#[derive(Default)]
-struct Written {
-    status: Option<Value>,
-    transitions: Transitions,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::pod::board::{Board, Verdict};
+    use k8s_openapi::api::core::v1::{Container, PodSpec};
 
-/// Writes one Pod's status.
-pub(crate) struct Writer {
-    context: Arc<PodContext>,
-    written: Mutex<Written>,
-}
-
-impl Writer {
-    pub(crate) fn new(context: &Arc<PodContext>) -> Self {
-        Self {
-            context: Arc::clone(context),
-            written: Mutex::default(),
-        }
+    fn board() -> Board {
+        let container = |name: &str| Container {
+            name: name.to_owned(),
+            ..Container::default()
+        };
+        Board::new(&PodSpec {
+            init_containers: Some(vec![container("init")]),
+            containers: vec![container("engine")],
+            ..PodSpec::default()
+        })
     }
 
-    /// Writes after every change, changes of a short while together. Never returns.
-    pub(crate) async fn keep_writing(&self) {
-        let mut board = self.context.board.subscribe();
-        let mut object = self.context.latest.clone();
-        let gated = self
-            .context
-            .spec
-            .readiness_gates
-            .as_ref()
-            .is_some_and(|gates| !gates.is_empty());
-        loop {
-            tokio::time::sleep(self.context.shared.options.status_window).await;
-            board.mark_unchanged();
-            self.flush().await;
-            let woken = tokio::select! {
-                changed = board.changed() => changed,
-                // Conditions that others write decide about readiness too.
-                changed = object.changed(), if gated => changed,
+    fn ended(code: i32) -> State {
+        let now = Timestamp::now();
+        State::Ended(Ended {
+            code,
+            reason: String::new(),
+            message: String::new(),
+            started: now,
+            finished: now,
+            container_id: String::new(),
+        })
+    }
+
+    #[test]
+    fn the_phase_follows_kubelets_rules() {
+        let board = board();
+        let now = || board.snapshot();
+        assert_eq!(phase(&now(), "Always"), "Pending");
+        board.update("init", |record| record.state = ended(1));
+        assert_eq!(phase(&now(), "Always"), "Pending", "it will be tried again");
+        assert_eq!(phase(&now(), "Never"), "Failed");
+        board.update("init", |record| record.state = ended(0));
+        board.update("engine", |record| {
+            record.state = State::Running {
+                since: Timestamp::now(),
+            }
+        });
+        assert_eq!(phase(&now(), "Always"), "Running");
+        board.update("engine", |record| record.state = ended(0));
+        assert_eq!(phase(&now(), "Always"), "Running");
+        assert_eq!(phase(&now(), "OnFailure"), "Succeeded");
+        board.waiting("engine", "CrashLoopBackOff", "");
+        assert_eq!(phase(&now(), "Always"), "Running");
+        board.judge(Verdict::failed("Evicted", String::new()));
+        assert_eq!(phase(&now(), "Always"), "Failed");
+    }
+
+    #[test]
+    fn unready_containers_are_named_and_deletion_makes_all_unready() {
+        let board = board();
+        let find = |kind: &str| {
+            let now = board.snapshot();
+            let all = conditions(&now, phase(&now, "Always"), &Pod::default());
+            all.into_iter()
+                .find(|condition| condition.kind == kind)
+                .map(|c| (c.status, c.message))
+                .unwrap()
+        };
+        assert_eq!(
+            find("Initialized"),
+            (false, "containers with incomplete status: [init]".to_owned())
+        );
+        board.update("init", |record| record.state = ended(0));
+        board.update("engine", |record| {
+            record.state = State::Running {
+                since: Timestamp::now(),
             };
-            if woken.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
-    }
-
-    /// Writes what is not yet written, until it is or the object is gone.
-    pub(crate) async fn flush(&self) {
-        let context = &self.context;
-        let mut pause = Duration::from_millis(100);
-        loop {
-            if context.shared.faults.of_node(&context.node.spec.name).silent {
-                self.wait_until_joined().await;
-            }
-            match self.write_once().await {
-                Ok(()) => return,
-                Err(kube::Error::Api(error)) if error.is_not_found() || error.is_conflict() => return,
-                Err(error) => {
-                    tracing::debug!(pod = context.name, %error, "the status was not written; it will be tried again");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(5));
-                }
-            }
-        }
-    }
-
-    async fn write_once(&self) -> Result<(), kube::Error> {
-        let context = &self.context;
-        let mut written = self.written.lock().await;
-        let permit = context.shared.writes.acquire().await;
-        let status = render(context, &context.board.snapshot(), &mut written.transitions);
-        if written.status.as_ref() == Some(&status) {
-            return Ok(());
-        }
-        let pods: Api<Pod> = Api::namespaced(context.shared.client.clone(), &context.namespace);
-        // The uid keeps the patch off a younger Pod of the same name.
-        let patch = json!({ "metadata": { "uid": context.uid }, "status": status });
-        pods.patch_status(&context.name, &PatchParams::default(), &Patch::Strategic(patch))
-            .await?;
-        drop(permit);
-        written.status = Some(status);
-        Ok(())
-    }
-
-    async fn wait_until_joined(&self) {
-        let mut faults = self.context.shared.faults.node_faults();
-        let node = &self.context.node.spec.name;
-        // The sender lives in `shared`, so this cannot fail.
-        let _ = faults
-            .wait_for(|nodes| nodes.get(node).is_none_or(|fault| !fault.silent))
-            .await;
+            record.started = true;
+        });
+        assert_eq!(
+            find("Ready"),
+            (false, "containers with unready status: [engine]".to_owned())
+        );
+        board.update("engine", |record| record.ready = true);
+        assert!(find("Ready").0 && find("ContainersReady").0 && find("Initialized").0);
+        board.terminating();
+        assert!(!find("Ready").0);
     }
 }
