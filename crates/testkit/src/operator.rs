@@ -4,6 +4,7 @@
 //! know the operator's flags: callers pass them.
 
 use std::ffi::OsString;
+use std::fmt::{self, Debug, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::wait::until;
 const SHOWN_LINES: usize = 30;
 
 /// The operator could not be started, or did not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum OperatorError {
     /// It cannot be run.
     #[error(transparent)]
@@ -40,6 +41,13 @@ pub enum OperatorError {
         /// The end of its log.
         log: String,
     },
+}
+
+impl Debug for OperatorError {
+    /// The same words as [`Display`]: `unwrap` in a test shows them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, formatter)
+    }
 }
 
 /// How the operator is run.

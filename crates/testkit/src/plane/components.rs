@@ -80,7 +80,7 @@ impl Settings<'_> {
             "--max-requests-inflight=4000".to_owned(),
             "--max-mutating-requests-inflight=4000".to_owned(),
             "--profiling=false".to_owned(),
-            "--v=1".to_owned(),
+            "--v=0".to_owned(),
         ];
         if self.audit {
             flags.extend([

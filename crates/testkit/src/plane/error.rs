@@ -2,6 +2,8 @@
 //!
 //! In: failures of its parts. Out: [`ClusterError`], whose messages name the part and show the end of its log.
 
+use std::fmt::{self, Debug, Display};
+
 use super::access::AccessError;
 use super::binaries::BinariesError;
 use super::pki::PkiError;
@@ -12,7 +14,7 @@ use crate::process::ProcessError;
 pub(crate) const SHOWN_LINES: usize = 20;
 
 /// A cluster could not be started or used.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ClusterError {
     /// The executables cannot be had.
     #[error(transparent)]
@@ -92,6 +94,13 @@ pub enum ClusterError {
         /// What was being done.
         what: &'static str,
     },
+}
+
+impl Debug for ClusterError {
+    /// The same words as [`Display`]: `unwrap` in a test shows them.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(self, formatter)
+    }
 }
 
 impl ClusterError {

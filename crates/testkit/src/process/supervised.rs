@@ -7,12 +7,16 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::{ProcessError, last_lines};
 
+/// The supervisor's answer to a signal that it has passed on.
+const SENT: &str = "sent";
+/// The exit code of what SIGKILL ended.
+const KILLED: i32 = 137;
 const SUPERVISE: &str = include_str!("supervise.sh");
 
 /// What to run.
@@ -66,6 +70,9 @@ pub struct Supervised {
     log: PathBuf,
     pid: u32,
     shell: Child,
+    /// One line each: the process id, an answer to every signal, and at the end the exit code.
+    report: BufReader<ChildStdout>,
+    exit_code: Option<i32>,
 }
 
 impl Supervised {
@@ -91,19 +98,20 @@ impl Supervised {
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         let mut shell = command.spawn().map_err(failed)?;
-        let mut line = String::new();
-        if let Some(output) = shell.stdout.take() {
-            BufReader::new(output).read_line(&mut line).map_err(failed)?;
-        }
-        let pid = line
-            .trim()
-            .parse()
-            .map_err(|_| failed(std::io::Error::other("the shell `sh` named no process")))?;
+        let report = shell
+            .stdout
+            .take()
+            .ok_or_else(|| failed(std::io::Error::other("the shell has no output")))?;
+        let mut report = BufReader::new(report);
+        let pid = line(&mut report).and_then(|pid| pid.parse().ok());
+        let pid = pid.ok_or_else(|| failed(std::io::Error::other("the shell `sh` named no process")))?;
         Ok(Self {
             name: program.name.clone(),
             log: program.log.clone(),
             pid,
             shell,
+            report,
+            exit_code: None,
         })
     }
 
@@ -127,23 +135,30 @@ impl Supervised {
         last_lines(&self.log, count)
     }
 
-    /// Sends a signal to the program.
+    /// Sends a signal to the program; it has been delivered when this returns.
     pub fn signal(&mut self, signal: Signal) -> Result<(), ProcessError> {
         let ended = || ProcessError::Ended {
             name: self.name.clone(),
         };
         let input = self.shell.stdin.as_mut().ok_or_else(ended)?;
-        writeln!(input, "{}", signal.name()).map_err(|_| ended())
+        writeln!(input, "{}", signal.name()).map_err(|_| ended())?;
+        match line(&mut self.report) {
+            Some(answer) if answer == SENT => Ok(()),
+            code => {
+                self.exit_code = code.and_then(|code| code.parse().ok());
+                Err(ended())
+            }
+        }
     }
 
     /// Its exit code once it has ended, `128 + signal` when a signal ended it; `None` while it runs.
     pub fn exit_code(&mut self) -> Option<i32> {
-        // A supervisor that cannot be asked is as good as gone.
-        match self.shell.try_wait() {
-            Ok(None) => None,
-            Ok(Some(status)) => Some(status.code().unwrap_or(137)),
-            Err(_) => Some(-1),
+        if self.exit_code.is_none() && !matches!(self.shell.try_wait(), Ok(None)) {
+            // A supervisor that was killed itself has nothing to report.
+            let code = line(&mut self.report).and_then(|code| code.parse().ok());
+            self.exit_code = Some(code.unwrap_or(KILLED));
         }
+        self.exit_code
     }
 
     /// Waits for the program to end by itself; `None` when it still runs after `limit`.
@@ -163,6 +178,13 @@ impl Supervised {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }
+}
+
+/// The next line of the supervisor's report; `None` when it has ended.
+fn line(report: &mut impl BufRead) -> Option<String> {
+    let mut line = String::new();
+    report.read_line(&mut line).ok()?;
+    line.pop().map(|_newline| line)
 }
 
 impl Drop for Supervised {
