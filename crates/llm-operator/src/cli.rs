@@ -107,7 +107,7 @@ pub struct RunArgs {
     #[arg(long, env = "RESYNC_PERIOD", default_value = "30m", value_parser = duration, value_name = "DURATION")]
     pub resync_period: Duration,
 
-    /// Install or update the custom resource definitions first (needs the ClusterRole llm-operator-install-crds)
+    /// Install or update the custom resource definitions first (needs the `ClusterRole` llm-operator-install-crds)
     #[arg(long, env = "INSTALL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub install_crds: bool,
 

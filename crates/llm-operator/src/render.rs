@@ -1,10 +1,6 @@
 //! `llm-operator render`: reads files, calls the pure middle, prints YAML.
 
-use std::{
-    fs,
-    io::Read as _,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Read as _, path::Path};
 
 use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use controllers::render::{Input, render};
@@ -62,7 +58,7 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
 }
 
 fn documents(file: &Path) -> Result<Vec<Value>, String> {
-    let text = if file == PathBuf::from("-") {
+    let text = if file.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
     } else {

@@ -29,7 +29,7 @@ const EXAMPLES: &str = "examples/llm";
 /// The example that is asked, and its model's name.
 const ASKED: (&str, &str) = ("qwen-7b", "qwen2.5-7b");
 /// How long the examples may take to serve.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 /// Simulated weights load this much faster than real ones.
 const LOADING: f64 = 10.0;
 
