@@ -157,3 +157,31 @@ async fn ollama_and_vllm_serve_from_their_images() {
         "{pod:?} {logs:?}"
     );
 }
+
+#[tokio::test]
+async fn logs_are_followed_to_the_end_and_cut_as_asked() {
+    let bed = Bed::new("logs").await;
+    let script = "for i in 1 2 3 4 5; do echo line $i; sleep 0.3; done";
+    bed.pod_with(
+        "talker",
+        json!({ "image": "busybox:1", "command": ["sh", "-c", script] }),
+        json!({ "restartPolicy": "Never" }),
+    )
+    .await;
+    bed.until_pod("talker", "running", |pod| phase(pod) == "Running")
+        .await;
+    let follow = ["logs", "-n", "logs", "talker", "-f"];
+    let output = bed.cluster.kubectl(&follow).await.unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "line 1\nline 2\nline 3\nline 4\nline 5\n"
+    );
+    let tail = ["logs", "-n", "logs", "talker", "--tail=1", "--timestamps"];
+    let output = bed.cluster.kubectl(&tail).await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (time, line) = text.split_once(' ').unwrap();
+    assert!(
+        time.parse::<jiff::Timestamp>().is_ok() && line == "line 5\n",
+        "{text}"
+    );
+}
