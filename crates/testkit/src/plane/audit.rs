@@ -96,6 +96,10 @@ pub struct Request {
     pub uri: String,
     /// The HTTP status of the answer, 0 when there was none.
     pub status: u16,
+    /// When it was received.
+    pub received: Timestamp,
+    /// When it was answered; for a watch, when it began.
+    pub answered: Timestamp,
 }
 
 impl Request {
@@ -176,17 +180,26 @@ impl AuditLog {
 
     /// The requests since the mark that the filter takes, in the order in which they were answered.
     pub fn requests_since(&self, mark: &Mark, filter: &Filter) -> std::io::Result<Vec<Request>> {
+        let mut from = *mark;
+        self.requests_from(&mut from, filter)
+    }
+
+    /// The requests since the mark that the filter takes, as [`AuditLog::requests_since`], and moves the mark behind
+    /// them: asked again, it gives only what came meanwhile.
+    pub fn requests_from(&self, mark: &mut Mark, filter: &Filter) -> std::io::Result<Vec<Request>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(mark.offset))?;
-        let mut requests = Vec::new();
-        for line in BufReader::new(file).lines() {
-            // The last line may still be on its way.
-            let Ok(event) = serde_json::from_str::<Event>(&line?) else {
-                continue;
-            };
-            if event.request_received_timestamp >= mark.time && event.counts() {
+        let mut file = BufReader::new(file);
+        let (mut requests, mut line) = (Vec::new(), Vec::new());
+        while file.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            mark.offset += line.len() as u64;
+            if let Ok(event) = serde_json::from_slice::<Event>(&line)
+                && event.request_received_timestamp >= mark.time
+                && event.counts()
+            {
                 requests.push(event.into_request());
             }
+            line.clear();
         }
         requests.retain(|request| filter.takes(request));
         Ok(requests)
@@ -214,6 +227,7 @@ struct Event {
     object_ref: Option<ObjectReference>,
     response_status: Option<ResponseStatus>,
     request_received_timestamp: Timestamp,
+    stage_timestamp: Option<Timestamp>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -257,6 +271,8 @@ impl Event {
             name: object.name,
             uri: self.request_uri,
             status: self.response_status.unwrap_or_default().code,
+            received: self.request_received_timestamp,
+            answered: self.stage_timestamp.unwrap_or(self.request_received_timestamp),
         }
     }
 }
@@ -295,6 +311,10 @@ mod tests {
             "{counts}"
         );
         assert_eq!(counts.of("patch", "pods/status"), 1);
+        let mut moving = mark;
+        let first = log.requests_from(&mut moving, &Filter::everyone()).unwrap();
+        let again = log.requests_from(&mut moving, &Filter::everyone()).unwrap();
+        assert_eq!((first.len(), again.len()), (3, 0));
         assert_eq!(
             log.count_since(&mark, &Filter::everyone().with_leases())
                 .unwrap()
