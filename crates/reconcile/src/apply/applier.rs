@@ -9,13 +9,16 @@ use serde_json::Value;
 use super::{
     desired::{Bind, DesiredError, DesiredObject, RELEASED, Released},
     diff,
-    error::ApplyError,
+    error::{ApplyError, is_about_uid},
     request,
 };
 use crate::cache::{ChildHead, ChildView, Writing};
 
 /// Field manager that holds a released field's value between us and whoever sets it next.
 const HANDOVER_MANAGER: &str = "llm-operator-handover";
+
+/// Field manager of lists that had to be replaced as a whole.
+const REPAIR_MANAGER: &str = "llm-operator-repair";
 
 /// What an apply did.
 #[derive(Clone, Debug)]
@@ -174,10 +177,14 @@ impl Applier {
             }
         }
         self.hand_over(view, desired, &child).await?;
-        let child = self
-            .write(view, desired, Bind::Uid(&child.uid))
-            .await
-            .map_err(|error| failed(desired, error))?;
+        let child = match self.write(view, desired, Bind::Uid(&child.uid)).await {
+            Err(error) if is_refused(&error) => {
+                // Merged with what others put into our lists it may be refused where it would not be alone.
+                let replaced = self.replace(view, desired, &child).await;
+                replaced.map_err(|_| failed(desired, error))?
+            }
+            written => written.map_err(|error| failed(desired, error))?,
+        };
         Ok(Applied {
             change: if same_wish {
                 ChangeMade::Repaired
@@ -201,6 +208,26 @@ impl Applier {
         let child = raw.head().map_err(kube::Error::SerdeError)?;
         writing.succeeded(&raw);
         // What the server made of our wish is what we wished for, however it spells it.
+        self.remember(desired, &child);
+        Ok(child)
+    }
+
+    /// Writes our lists as a whole, in place of merging them: two ports of one name, say, when somebody has edited the
+    /// number of ours.
+    async fn replace(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        child: &ChildHead,
+    ) -> Result<Arc<ChildHead>, kube::Error> {
+        let body = desired
+            .body(Bind::Uid(&child.uid))
+            .map_err(kube::Error::SerdeError)?;
+        let name = (desired.namespace(), desired.name());
+        let writing = Writing::begin(view.as_ref(), name.0, name.1);
+        let raw = request::merge_as(&self.client, REPAIR_MANAGER, &desired.resource, name, body).await?;
+        let child = raw.head().map_err(kube::Error::SerdeError)?;
+        writing.succeeded(&raw);
         self.remember(desired, &child);
         Ok(child)
     }
@@ -276,6 +303,11 @@ impl Applier {
 fn difference(desired: &DesiredObject, child: &ChildHead) -> Result<Option<String>, serde_json::Error> {
     let observed: Value = serde_json::from_slice(&child.content)?;
     Ok(diff::first_difference(&desired.tree()?, &observed))
+}
+
+/// Whether the server refuses the content, and not the incarnation that it was meant for.
+fn is_refused(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 422 && !is_about_uid(status))
 }
 
 fn owner_words(child: &ChildHead) -> String {

@@ -54,7 +54,7 @@ pub enum ApplyError {
         message: String,
     },
     /// A quota is used up.
-    #[error("{kind} {name} exceeds a quota: {message}")]
+    #[error("{kind} {name} exceeds a quota: {message}; raise the quota or free some of it")]
     QuotaExceeded {
         /// Kind of the object.
         kind: String,

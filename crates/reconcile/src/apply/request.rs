@@ -1,4 +1,4 @@
-//! Raw writes by server-side apply: bytes in, the stored object as text out. No decisions.
+//! Raw writes by server-side apply, and by merge where that cannot do it: bytes in, the stored object as text out. No decisions.
 
 use kube::{
     Client,
@@ -9,6 +9,9 @@ use crate::{FIELD_MANAGER, cache::RawObject};
 
 /// Content type of server-side apply; JSON is YAML.
 const APPLY_PATCH: &str = "application/apply-patch+yaml";
+
+/// Content type of a JSON merge patch.
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Applies `body` to `resource` `namespace`/`name`, or to its `subresource`, taking over fields that others set.
 pub(crate) async fn server_side_apply(
@@ -45,8 +48,31 @@ pub(crate) async fn apply_as(
     }
     uri.push_str("?force=true&fieldManager=");
     uri.push_str(manager);
+    patch(client, uri, APPLY_PATCH, body).await
+}
+
+/// Merges `body` into `resource` `namespace`/`name`: lists are replaced as a whole.
+pub(crate) async fn merge_as(
+    client: &Client,
+    manager: &str,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let mut uri = object_path(resource, namespace, name);
+    uri.push_str("?fieldManager=");
+    uri.push_str(manager);
+    patch(client, uri, MERGE_PATCH, body).await
+}
+
+async fn patch(
+    client: &Client,
+    uri: String,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
     let request = http::Request::patch(uri)
-        .header(http::header::CONTENT_TYPE, APPLY_PATCH)
+        .header(http::header::CONTENT_TYPE, content_type)
         .header(http::header::ACCEPT, "application/json")
         .body(body)
         .map_err(kube::Error::HttpError)?;

@@ -358,6 +358,48 @@ async fn a_lost_answer_is_not_mistaken_for_a_taken_name() {
 }
 
 #[tokio::test]
+async fn an_edited_port_is_put_back_though_both_have_one_name() {
+    let bed = bed("apply-port").await;
+    let api = bed.api::<Service>();
+    let named = |port: i32| {
+        let mut service = bed.service("a", port);
+        service.spec.as_mut().unwrap().ports.as_mut().unwrap()[0].name = Some("http".into());
+        desired(service)
+    };
+    bed.applier.apply(&named(80)).await.unwrap();
+    // As `kubectl edit` does it: another manager's entry in the place of ours.
+    let edit =
+        json!({"spec": {"ports": [{"name": "http", "port": 81, "targetPort": 80, "protocol": "TCP"}]}});
+    api.patch("a", &PatchParams::default(), &Patch::Merge(edit))
+        .await
+        .unwrap();
+    until("the cache sees the edit", LIMIT, async || {
+        (bed.queue.depth() > 0).then_some(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        bed.applier.apply(&named(80)).await.unwrap().change,
+        ChangeMade::Repaired
+    );
+    let ports = async || {
+        let service = api.get("a").await.unwrap();
+        let ports = service.spec.unwrap().ports.unwrap();
+        ports.into_iter().map(|port| port.port).collect::<Vec<_>>()
+    };
+    assert_eq!(ports().await, [80]);
+    // What was replaced as a whole can be changed later on.
+    bed.applier.apply(&named(82)).await.unwrap();
+    assert_eq!(ports().await, [82]);
+    let writes = bed.writes();
+    assert_eq!(
+        bed.applier.apply(&named(82)).await.unwrap().change,
+        ChangeMade::None
+    );
+    assert_eq!(bed.writes(), writes);
+}
+
+#[tokio::test]
 async fn prune_deletes_what_is_no_longer_wanted_of_this_owner_alone() {
     let bed = bed("prune").await;
     for name in ["keep", "drop"] {
