@@ -63,6 +63,8 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
     ];
     let (reason, state) = match &obstacle {
         Some((reason, _, state)) => (*reason, *state),
+        // While old Pods serve and the new version does not come up, the cause is the rollout's.
+        None if explanation.serves => (explanation.progress.reason.as_str(), state_of(explanation.state)),
         None => (explanation.reason.as_str(), state_of(explanation.state)),
     };
     LLMDeploymentStatus {
