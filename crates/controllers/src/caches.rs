@@ -15,16 +15,23 @@ use k8s_openapi::api::{
     core::v1::{Event, Node, PersistentVolumeClaim, Pod, Service},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
+    storage::v1::StorageClass,
 };
 use reconcile::{
     CacheSpec, Change, Child, MANAGED_BY_SELECTOR, ObjectKey, RawObject, WatchCache, Watches,
-    cache::ChildView,
+    cache::{ChildView, WatchState},
 };
 
 use crate::{llm_deployment, llm_model, scaler::Scaler, triggers};
 
 /// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
 const POD_BURST: Duration = Duration::from_millis(150);
+
+/// Pods that others made, while they can hold devices.
+const OTHERS: &str = "app.kubernetes.io/managed-by!=llm-operator";
+const ON_A_NODE: &str = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed";
+/// Who else takes GPUs is a number in a sentence; it may be late, and others' Pods may change by the thousand.
+const OTHERS_BURST: Duration = Duration::from_secs(1);
 
 /// The caches. Cheap to share.
 pub struct Caches {
@@ -43,7 +50,10 @@ pub struct Caches {
     /// Pods of what we made.
     pub pods: Arc<WatchCache<PodFacts>>,
     scalers: Arc<WatchCache<Scaler>>,
+    /// Pods of others: nothing is kept of those without devices.
+    other_pods: Arc<WatchCache<Option<Arc<PodFacts>>>>,
     nodes: Arc<WatchCache<NodeFacts>>,
+    storage_classes: Arc<WatchCache<()>>,
     pod_events: Arc<WatchCache<EventFacts>>,
     claim_events: Arc<WatchCache<EventFacts>>,
 }
@@ -53,7 +63,7 @@ impl Caches {
     pub fn start(watches: &mut Watches) -> Self {
         let deployments = watches.start(
             CacheSpec::typed::<LLMDeployment>(|object| object)
-                .index(|deployment| vec![triggers::model_key(deployment)])
+                .index(triggers::deployment_keys)
                 .on_change(triggers::deployment_changed),
         );
         let users = deployments.clone();
@@ -62,15 +72,17 @@ impl Caches {
                 .index(triggers::claim_keys)
                 .on_change(move |change| triggers::model_changed(change, &users)),
         );
+        let waiting = deployments.clone();
         let pods = watches.start(
             CacheSpec::typed::<Pod>(|pod| PodFacts::from(&pod))
                 .labels(MANAGED_BY_SELECTOR)
                 .index(triggers::pod_keys)
                 .coalesce(POD_BURST)
-                .on_change(triggers::pod_changed),
+                .on_change(move |change| triggers::pod_changed(change, &waiting)),
         );
         let (claim_models, claim_users) = (models.clone(), deployments.clone());
-        let waiting = deployments.clone();
+        let (without_gpus, without_node, without_class) =
+            (deployments.clone(), deployments.clone(), deployments.clone());
         Self {
             workloads: watches.start(
                 CacheSpec::children::<Deployment>(|raw| {
@@ -99,7 +111,27 @@ impl Caches {
                     .cluster_scoped()
                     .optional()
                     .coalesce(POD_BURST)
-                    .on_change(move |change| triggers::node_changed(change, &waiting)),
+                    .on_change(move |change| triggers::node_changed(change, &without_node)),
+            ),
+            other_pods: watches.start(
+                CacheSpec::typed::<Pod>(|pod| PodFacts::from(&pod).into_holder().map(Arc::new))
+                    .labels(OTHERS)
+                    .fields(ON_A_NODE)
+                    .optional()
+                    .coalesce(OTHERS_BURST)
+                    .index(|holder| {
+                        holder
+                            .iter()
+                            .map(|_| triggers::HOLDS_DEVICES.to_owned())
+                            .collect()
+                    })
+                    .on_change(move |change| triggers::holder_changed(change, &without_gpus)),
+            ),
+            storage_classes: watches.start(
+                CacheSpec::raw::<StorageClass>(|_| Ok(()))
+                    .cluster_scoped()
+                    .optional()
+                    .on_change(move |change| triggers::class_changed(change, &without_class)),
             ),
             pod_events: watches.start(warnings("Pod", pods.clone())),
             claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone())),
@@ -180,7 +212,10 @@ impl Surroundings for Caches {
     }
 
     fn gpu_pods(&self) -> Vec<Arc<PodFacts>> {
-        self.pods.indexed(triggers::HOLDS_DEVICES)
+        let others = self.other_pods.indexed(triggers::HOLDS_DEVICES);
+        let mut pods = self.pods.indexed(triggers::HOLDS_DEVICES);
+        pods.extend(others.iter().filter_map(|pod| (**pod).clone()));
+        pods
     }
 
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {
@@ -193,8 +228,18 @@ impl Surroundings for Caches {
         events
     }
 
-    fn storage_class_exists(&self, _name: &str) -> Option<bool> {
-        None
+    fn storage_classes(&self) -> Option<Vec<Box<str>>> {
+        let unknown = |state: &WatchState| {
+            matches!(
+                state,
+                WatchState::Starting | WatchState::Forbidden(_) | WatchState::NotServed
+            )
+        };
+        let known = !self.storage_classes.state().iter().any(unknown);
+        known.then(|| {
+            let names = self.storage_classes.names().into_iter();
+            names.map(|(_, name)| (*name).into()).collect()
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 //! In: a change in one cache, and lookups in others. Out: the keys to reconcile. A change that no step reads wakes
 //! nobody: this is what keeps an unchanged cluster at rest.
 
+use std::sync::Arc;
+
 use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, PodFacts};
 use kube::ResourceExt;
@@ -20,13 +22,20 @@ pub(crate) const KIND_LABEL: &str = "llmdeployment.llm.example.com";
 /// Index key of Pods that ask for devices.
 pub(crate) const HOLDS_DEVICES: &str = "devices";
 
-/// Index key: deployments by the model that they name.
-pub(crate) fn model_key(deployment: &LLMDeployment) -> String {
-    named(
-        "model",
-        deployment.metadata.namespace.as_deref().unwrap_or_default(),
-        &deployment.spec.model_ref,
-    )
+/// Index key of deployments that wait for GPUs which somebody holds.
+const WAITS_FOR_GPUS: &str = "waits:gpus";
+
+/// Index keys of a deployment: the model that it names, and whether others' GPUs are what it waits for.
+pub(crate) fn deployment_keys(deployment: &LLMDeployment) -> Vec<String> {
+    let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
+    let model = named("model", namespace, &deployment.spec.model_ref);
+    let reason = deployment
+        .status
+        .as_ref()
+        .and_then(|status| status.reason.as_deref());
+    let waits = reason == Some(diagnosis::Reason::GpusTaken.as_str());
+    let waits = waits.then(|| WAITS_FOR_GPUS.to_owned());
+    [model].into_iter().chain(waits).collect()
 }
 
 /// Index keys: models by the claims that they name.
@@ -101,15 +110,53 @@ fn root_changed<K: ResourceExt>(change: &Change<'_, K>, kind: &'static str) -> O
     Some(ObjectKey::new(kind, change.namespace, change.name))
 }
 
-/// The owner of a Pod, when something that a diagnosis reads changed.
-pub(crate) fn pod_changed(change: &Change<'_, PodFacts>) -> Vec<ObjectKey> {
+/// The owner of a Pod, when something that a diagnosis reads changed; and whoever waits for GPUs, when it takes or
+/// frees some.
+pub(crate) fn pod_changed(
+    change: &Change<'_, PodFacts>,
+    deployments: &WatchCache<LLMDeployment>,
+) -> Vec<ObjectKey> {
     if change.old == change.new {
         return Vec::new();
     }
     let facts = change.new.or(change.old);
-    facts
-        .and_then(|pod| owner_of(pod.owner.as_ref(), change.namespace))
-        .into_iter()
+    let owner = facts.and_then(|pod| owner_of(pod.owner.as_ref(), change.namespace));
+    let held = |pod: Option<&PodFacts>| pod.is_some_and(PodFacts::holds_devices);
+    let mut keys = if held(change.old) == held(change.new) {
+        Vec::new()
+    } else {
+        waiting_for_gpus(deployments)
+    };
+    keys.extend(owner);
+    keys
+}
+
+/// Whoever waits for GPUs, when a Pod of others takes or frees some.
+pub(crate) fn holder_changed(
+    change: &Change<'_, Option<Arc<PodFacts>>>,
+    deployments: &WatchCache<LLMDeployment>,
+) -> Vec<ObjectKey> {
+    if change.old.and_then(Option::as_ref) == change.new.and_then(Option::as_ref) {
+        return Vec::new();
+    }
+    waiting_for_gpus(deployments)
+}
+
+/// Every deployment that is not ready, when a storage class comes or goes.
+pub(crate) fn class_changed(
+    change: &Change<'_, ()>,
+    deployments: &WatchCache<LLMDeployment>,
+) -> Vec<ObjectKey> {
+    if change.old.is_some() == change.new.is_some() {
+        return Vec::new();
+    }
+    not_ready(deployments)
+}
+
+fn waiting_for_gpus(deployments: &WatchCache<LLMDeployment>) -> Vec<ObjectKey> {
+    let waiting = deployments.indexed_names(WAITS_FOR_GPUS).into_iter();
+    waiting
+        .map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name))
         .collect()
 }
 
@@ -163,6 +210,10 @@ pub(crate) fn node_changed(
     if change.old == change.new {
         return Vec::new();
     }
+    not_ready(deployments)
+}
+
+fn not_ready(deployments: &WatchCache<LLMDeployment>) -> Vec<ObjectKey> {
     let waiting = deployments
         .list(None)
         .into_iter()

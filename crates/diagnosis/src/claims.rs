@@ -6,6 +6,7 @@
 use crate::{
     Finding, Reason, Surroundings,
     facts::{ClaimFacts, PodFacts},
+    finding::list,
     redact,
     scheduling::ClaimRefusal,
 };
@@ -111,16 +112,37 @@ fn provisioning_event(claim: &ClaimFacts, around: &dyn Surroundings) -> Option<S
 }
 
 fn missing_class(claim: &ClaimFacts, event: Option<&str>, around: &dyn Surroundings) -> Option<String> {
+    let classes = around.storage_classes();
     let Some(class) = claim.class.as_deref() else {
         // Admission and the volume controller fill in a default class as soon as there is one.
         return claim.volume.is_none().then(|| {
-            "it names no storage class, and the cluster has no default one. Name a class, or mark one as default."
-                .to_owned()
+            format!(
+                "it names no storage class, and the cluster has no default one. Name a class{}, or mark one as default.",
+                known(classes.as_deref(), " (", ")")
+            )
         });
     };
-    let event_says = event
-        .is_some_and(|words| words.contains("storageclass.storage.k8s.io") && words.contains("not found"));
-    let absent = around.storage_class_exists(class) == Some(false);
-    (!class.is_empty() && (event_says || absent))
-        .then(|| format!("storage class {class} does not exist. Name one of kubectl get storageclass."))
+    let absent = match &classes {
+        Some(classes) => !classes.iter().any(|known| **known == *class),
+        None => event.is_some_and(|words| {
+            words.contains("storageclass.storage.k8s.io") && words.contains("not found")
+        }),
+    };
+    (!class.is_empty() && absent).then(|| {
+        format!(
+            "storage class {class} does not exist. Create it, or name one that exists{}.",
+            known(classes.as_deref(), ": ", "")
+        )
+    })
+}
+
+/// The classes there are, in alphabetical order, between two words; nothing when they are not known.
+fn known(classes: Option<&[Box<str>]>, before: &str, after: &str) -> String {
+    let mut classes = classes.unwrap_or_default().to_vec();
+    classes.sort();
+    if classes.is_empty() {
+        String::new()
+    } else {
+        format!("{before}{}{after}", list(&classes))
+    }
 }

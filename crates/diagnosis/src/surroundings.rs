@@ -13,14 +13,14 @@ pub trait Surroundings {
     fn nodes(&self) -> Vec<Arc<NodeFacts>>;
     /// One node by name.
     fn node(&self, name: &str) -> Option<Arc<NodeFacts>>;
-    /// Pods of all namespaces that are known and ask for devices.
+    /// Pods of all namespaces that are known and ask for devices, ours and others'.
     fn gpu_pods(&self) -> Vec<Arc<PodFacts>>;
     /// A claim by namespace and name.
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>>;
     /// Warning events about the object with this uid, in any order.
     fn events(&self, uid: &str) -> Vec<Arc<EventFacts>>;
-    /// Whether a storage class exists; `None` when classes are not watched.
-    fn storage_class_exists(&self, name: &str) -> Option<bool>;
+    /// Names of all storage classes; `None` when classes are not watched.
+    fn storage_classes(&self) -> Option<Vec<Box<str>>>;
 }
 
 /// A fixed view, for offline use and tests.
@@ -62,8 +62,7 @@ impl Surroundings for Snapshot {
         self.events.iter().filter(about).cloned().collect()
     }
 
-    fn storage_class_exists(&self, name: &str) -> Option<bool> {
-        let classes = self.storage_classes.as_ref()?;
-        Some(classes.iter().any(|class| &**class == name))
+    fn storage_classes(&self) -> Option<Vec<Box<str>>> {
+        self.storage_classes.clone()
     }
 }

@@ -122,6 +122,20 @@ impl PodFacts {
             && !matches!(self.phase, PodPhase::Succeeded | PodPhase::Failed)
     }
 
+    /// What is left of a Pod that only matters because it occupies devices; `None` when it occupies none.
+    pub fn into_holder(self) -> Option<Self> {
+        self.holds_devices().then(|| Self {
+            namespace: self.namespace,
+            name: self.name,
+            uid: self.uid,
+            phase: self.phase,
+            node: self.node,
+            scheduling: self.scheduling,
+            devices: self.devices,
+            ..Self::default()
+        })
+    }
+
     /// Devices of one resource name that it asks for.
     pub fn device_count(&self, resource: &str) -> i64 {
         count_of(&self.devices, resource)

@@ -43,6 +43,15 @@ const ARGUMENTS: [&str; 11] = [
     "flag provided but not defined",
     "error: invalid argument",
 ];
+/// Words of Hugging Face's client when the hub refuses a model.
+const ACCESS: [&str; 6] = [
+    "is restricted. You must have access",
+    "is restricted and you are not in the authorized list",
+    "Cannot access gated repo",
+    "401 Client Error",
+    "403 Client Error",
+    "is not a valid model identifier listed on",
+];
 
 /// The finding about a container that ended and should not have.
 pub(super) fn explain(case: &Case<'_>, container: &ContainerFacts, ending: &Termination) -> Finding {
@@ -71,6 +80,16 @@ pub(super) fn explain(case: &Case<'_>, container: &ContainerFacts, ending: &Term
             Reason::OutOfMemory,
             format!(
                 "The model does not fit into main memory: {subject} says: {line}. Raise the memory limit."
+            ),
+        );
+    }
+    if let Some(line) = line_with(words, &ACCESS) {
+        return Finding::new(
+            Reason::ModelAccessDenied,
+            format!(
+                "The model cannot be fetched: {subject} ended with exit code {} {tail}: {line}. Get access to the \
+                 model and give the engine a token that has it (HF_TOKEN), or correct the model's name.",
+                ending.exit_code
             ),
         );
     }
@@ -182,7 +201,7 @@ fn plain(
     let said = if line.is_empty() {
         String::new()
     } else {
-        format!(": {line}")
+        format!(": {}", line.trim_end_matches('.'))
     };
     Finding::new(
         Reason::CrashLooping,

@@ -101,6 +101,9 @@ reasons! {
     EngineRefusedArguments: Blocked,
         "The engine ended at once because it does not know or accept its command line.",
         "Correct args or command; compare with the help text of that engine version.";
+    ModelAccessDenied: Blocked,
+        "The place that the model comes from refuses access: it is gated or private, the token is wrong, or it does not exist.",
+        "Get access to the model and give the engine a token that has it (`HF_TOKEN`), or correct the model's name.";
     GpusTaken: Blocked,
         "Nodes carry the GPUs asked for, but not enough of them are free on one node.",
         "Ask for fewer GPUs per replica, free some, or add a node.";

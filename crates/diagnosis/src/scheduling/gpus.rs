@@ -18,6 +18,9 @@ use crate::{
     finding::list,
 };
 
+/// A node's kubelet has reported `DiskPressure`.
+const SHORT_OF_DISK: &str = "short of disk";
+
 /// Who holds GPUs, seen from one namespace.
 #[derive(Default)]
 struct Holders {
@@ -142,25 +145,62 @@ fn other_gpus(need: &GpuNeed, nodes: &[Arc<NodeFacts>]) -> Vec<String> {
 /// Such GPUs exist, but only on nodes that do not take the Pod.
 fn closed(pod: &PodFacts, need: &GpuNeed, carriers: &[&NodeFacts], taints: &[String]) -> Finding {
     let total = sum(carriers.iter().map(|node| need.carried_by(node)));
-    let (why, way_out) = if taints.is_empty() {
-        (
-            "cordoned or not ready".to_owned(),
-            "Uncordon or repair a node, or add one.".to_owned(),
-        )
+    let (troubles, taints): (Vec<&String>, Vec<&String>) =
+        taints.iter().partition(|key| trouble(key).is_some());
+    let mut why: Vec<String> = troubles
+        .iter()
+        .filter_map(|key| trouble(key))
+        .map(str::to_owned)
+        .collect();
+    // The taints of these two follow a moment later.
+    if carriers.iter().any(|node| node.unschedulable) {
+        why.push("cordoned".to_owned());
+    }
+    if carriers.iter().any(|node| !node.ready) {
+        why.push("not ready".to_owned());
+    }
+    why.sort();
+    why.dedup();
+    let disk = why == [SHORT_OF_DISK];
+    let (reason, way_out) = if !taints.is_empty() {
+        why.insert(
+            0,
+            format!("tainted with {}, which the Pod does not tolerate", list(&taints)),
+        );
+        let way_out = "Add a toleration for the taint, or remove it from a node.";
+        (Reason::NodeTaints, way_out)
+    } else if disk {
+        (Reason::DiskPressure, "Free disk there, or add a node.")
     } else {
-        (
-            format!("tainted with {}, which the Pod does not tolerate", list(taints)),
-            "Add a toleration for the taint, or remove it from a node.".to_owned(),
-        )
+        (Reason::NodeTaints, "Uncordon or repair a node, or add one.")
+    };
+    let place = match carriers {
+        [node] => format!("on node {}, which is {}", node.name, list(&why)),
+        _ => format!("on nodes that are {}", list(&why)),
     };
     let words = format!(
-        "Pod {} waits for a node: it needs {}; {total} such GPU{} exist{}, on nodes that are {why}. {way_out}",
+        "Pod {} waits for a node: it needs {}; {total} such GPU{} exist{}, {place}. {way_out}",
         pod.name,
         need.words(),
         plural(total),
         if total == 1 { "s" } else { "" },
     );
-    Finding::new(Reason::NodeTaints, words)
+    Finding::new(reason, words)
+}
+
+/// What Kubernetes' own taints say about a node; they come and go with its condition, and no Pod should tolerate them.
+fn trouble(taint: &str) -> Option<&'static str> {
+    Some(match taint {
+        "node.kubernetes.io/unschedulable" => "cordoned",
+        "node.kubernetes.io/not-ready" | "node.kubernetes.io/unreachable" => "not ready",
+        "node.kubernetes.io/disk-pressure" => SHORT_OF_DISK,
+        "node.kubernetes.io/memory-pressure" => "short of memory",
+        "node.kubernetes.io/pid-pressure" => "short of process ids",
+        "node.kubernetes.io/network-unavailable" => "without network",
+        "node.kubernetes.io/out-of-service" => "out of service",
+        "node.cloudprovider.kubernetes.io/uninitialized" => "not initialized yet",
+        _ => return None,
+    })
 }
 
 fn holders(pod: &PodFacts, need: &GpuNeed, open: &[&NodeFacts], pods: &[Arc<PodFacts>]) -> Holders {

@@ -380,3 +380,41 @@ fn gates_and_preemption_are_no_fault() {
         Reason::WaitingForPreemption
     );
 }
+
+#[test]
+fn a_node_in_trouble_is_told_by_its_trouble() {
+    let need = need();
+    for (taint, unschedulable, reason, words) in [
+        (
+            "node.kubernetes.io/disk-pressure",
+            false,
+            Reason::DiskPressure,
+            "on node a, which is short of disk. Free disk there",
+        ),
+        (
+            "node.kubernetes.io/unschedulable",
+            true,
+            Reason::NodeTaints,
+            "on node a, which is cordoned. Uncordon",
+        ),
+        (
+            "node.kubernetes.io/unreachable",
+            false,
+            Reason::NodeTaints,
+            "on node a, which is not ready. Uncordon or repair",
+        ),
+    ] {
+        let mut troubled = node("a", 8, 81_559);
+        troubled.unschedulable = unschedulable;
+        troubled.taints = [TaintFacts {
+            key: taint.into(),
+            ..TaintFacts::default()
+        }]
+        .into();
+        let around = cluster(vec![troubled], vec![]);
+        let pod = waiting("0/1 nodes are available: 1 node(s) had untolerated taint(s).");
+        let finding = explain(&pod, Some(&need), &around);
+        assert_eq!(finding.reason, reason, "{}", finding.message);
+        assert!(finding.message.contains(words), "{}", finding.message);
+    }
+}
