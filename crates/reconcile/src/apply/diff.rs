@@ -65,6 +65,16 @@ const ABSENT_WHEN_ZERO: [&str; 18] = [
     "hostPort",
 ];
 
+/// Maps that belong to one manager as a whole: an entry that somebody adds makes a selector match less.
+const ATOMIC_MAPS: [&str; 6] = [
+    "labelSelector",
+    "matchLabels",
+    "namespaceSelector",
+    "nodeSelector",
+    "podSelector",
+    "selector",
+];
+
 /// What the server adds inside entries of atomic lists, where anything else that is extra was put there by somebody.
 const DEFAULTS_IN_LISTS: [(&str, &str); 4] = [
     ("protocol", "TCP"),
@@ -111,7 +121,7 @@ struct Place<'a> {
     field: &'a str,
     /// Scalars here are quantities.
     quantity: bool,
-    /// Inside an atomic list: only defaults may be extra.
+    /// Inside an atomic list or map: only defaults may be extra.
     atomic: bool,
 }
 
@@ -142,7 +152,7 @@ fn object_differs(
             Place {
                 field,
                 quantity,
-                atomic: place.atomic,
+                atomic: place.atomic || ATOMIC_MAPS.contains(&field.as_str()),
             },
             path,
         ) {

@@ -132,6 +132,32 @@ fn ports_of_a_service_are_told_apart_by_number_and_protocol() {
 }
 
 #[test]
+fn an_entry_added_to_a_selector_is_found() {
+    let service = |selector: Value| json!({"spec": {"selector": selector, "ports": []}});
+    differs_at(
+        "spec.selector.b",
+        &service(json!({"a": "1"})),
+        &service(json!({"a": "1", "b": "2"})),
+    );
+    let policy = |selector: Value| json!({"spec": {"podSelector": selector}});
+    let ours = json!({"matchLabels": {"a": "1"}});
+    same(
+        &policy(ours.clone()),
+        &policy(json!({"matchLabels": {"a": "1"}, "matchExpressions": []})),
+    );
+    differs_at(
+        "spec.podSelector.matchExpressions",
+        &policy(ours),
+        &policy(json!({"matchLabels": {"a": "1"}, "matchExpressions": [{"key": "c", "operator": "Exists"}]})),
+    );
+    let labels = |value: Value| json!({"metadata": {"labels": value}});
+    same(
+        &labels(json!({"a": "1"})),
+        &labels(json!({"a": "1", "theirs": "2"})),
+    );
+}
+
+#[test]
 fn the_order_of_init_containers_matters() {
     let list = |names: &[&str]| json!({"initContainers": names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()});
     same(&list(&["a", "b"]), &list(&["a", "injected", "b"]));
