@@ -3,14 +3,14 @@
 //! By server-side apply with our own field manager: it needs no resource version, and what the new status no longer
 //! names is removed. Bound to the object's uid, so that a write never brings a deleted object back. A successor of the
 //! same name refuses it too, unless it is a custom resource: there the server ignores the uid (seen on 1.36), and the
-//! successor's own reconcile, which is queued by then, puts its status right.
+//! successor is woken to put its status right.
 
 use kube::{Client, Resource, core::ApiResource};
 use serde::Serialize;
 
 use crate::{
     apply::{ApplyError, is_about_uid, server_side_apply},
-    cache::{RawObject, WatchCache},
+    cache::{RawObject, WriteSink, Writing},
 };
 
 /// Whose status is written.
@@ -20,29 +20,26 @@ pub struct StatusTarget {
     namespace: String,
     name: String,
     uid: String,
+    generation: i64,
 }
 
 impl StatusTarget {
-    /// The object `namespace`/`name` of kind `K` with this uid; empty namespace for cluster-scoped kinds.
-    pub fn new<K: Resource<DynamicType = ()>>(namespace: &str, name: &str, uid: &str) -> Self {
+    /// `object`, as it was when the new status was found out.
+    pub fn of<K: Resource<DynamicType = ()>>(object: &K) -> Self {
+        let meta = object.meta();
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
             resource: ApiResource::erase::<K>(&()),
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            uid: uid.to_owned(),
+            namespace: text(&meta.namespace),
+            name: text(&meta.name),
+            uid: text(&meta.uid),
+            generation: meta.generation.unwrap_or_default(),
         }
     }
-}
 
-/// Where the answer of a status write goes, so that the next reconcile sees it: the cache of the resource.
-pub trait StatusSink: Send + Sync {
-    /// Takes in the object as it was stored.
-    fn stored(&self, raw: &RawObject);
-}
-
-impl<T: Send + Sync> StatusSink for WatchCache<T> {
-    fn stored(&self, raw: &RawObject) {
-        self.observe_written(raw);
+    /// Whether `stored` is another object, or one that somebody has changed since: a status write changes neither.
+    fn overtaken(&self, stored: &RawObject) -> bool {
+        stored.uid() != self.uid || stored.generation() != self.generation
     }
 }
 
@@ -97,7 +94,7 @@ impl StatusWriter {
         target: &StatusTarget,
         stored: Option<&S>,
         new: &S,
-        sink: &dyn StatusSink,
+        sink: &dyn WriteSink,
     ) -> Result<StatusWritten, ApplyError> {
         if stored == Some(new) {
             return Ok(StatusWritten::Unchanged);
@@ -107,6 +104,7 @@ impl StatusWriter {
             namespace,
             name,
             uid,
+            generation: _,
         } = target;
         let failed = |error| ApplyError::classify(&resource.kind, namespace, name, error);
         let body = serde_json::to_vec(&Body {
@@ -116,9 +114,14 @@ impl StatusWriter {
             status: new,
         })
         .map_err(|source| failed(kube::Error::SerdeError(source)))?;
+        let writing = Writing::begin(sink, namespace, name);
         match server_side_apply(&self.client, resource, (namespace, name), Some("status"), body).await {
             Ok(raw) => {
-                sink.stored(&raw);
+                if target.overtaken(&raw) {
+                    writing.succeeded_over_change(&raw);
+                } else {
+                    writing.succeeded(&raw);
+                }
                 Ok(StatusWritten::Written)
             }
             Err(kube::Error::Api(status)) if status.code == 404 || is_about_uid(&status) => {
@@ -126,5 +129,27 @@ impl StatusWriter {
             }
             Err(error) => Err(failed(error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    #[test]
+    fn an_edit_or_a_successor_in_the_answer_is_noticed() {
+        let raw = |uid: &str, generation: i64| {
+            let json = serde_json::json!({"metadata": {"name": "a", "uid": uid, "generation": generation}});
+            RawObject::from_text(json.to_string()).unwrap()
+        };
+        let mut object = ConfigMap::default();
+        object.metadata.uid = Some("1".into());
+        object.metadata.generation = Some(3);
+        let target = StatusTarget::of(&object);
+        assert!(!target.overtaken(&raw("1", 3)));
+        assert!(target.overtaken(&raw("1", 4)), "its spec was edited meanwhile");
+        assert!(target.overtaken(&raw("2", 3)), "another object of that name");
     }
 }

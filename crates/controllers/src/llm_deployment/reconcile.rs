@@ -98,8 +98,7 @@ async fn write(
     deployment: &LLMDeployment,
     status: &LLMDeploymentStatus,
 ) -> Result<(), Failure> {
-    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
-    let target = StatusTarget::new::<LLMDeployment>(&key.namespace, &key.name, uid);
+    let target = StatusTarget::of(deployment);
     let stored = deployment.status.as_ref();
     context
         .status

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use api::{llm_example_com::v1alpha1::LLMModel, shared::State};
+use api::shared::State;
 use k8s_openapi::jiff::Timestamp;
 use reconcile::{EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget};
 
@@ -35,8 +35,7 @@ impl Reconciler for LLMModelReconciler {
             return context.gone_or_unreadable(&context.caches.models, key);
         };
         let new = status(&model, Timestamp::now());
-        let uid = model.metadata.uid.as_deref().unwrap_or_default();
-        let target = StatusTarget::new::<LLMModel>(&key.namespace, &key.name, uid);
+        let target = StatusTarget::of(&*model);
         let stored = model.status.as_ref();
         context
             .status

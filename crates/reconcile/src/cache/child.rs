@@ -18,6 +18,7 @@ use super::{
     raw::RawObject,
     spec::{CacheSpec, Change},
     store::WatchCache,
+    writing::WriteSink,
 };
 use crate::{MANAGED_BY_SELECTOR, apply::APPLIED_HASH, key::ObjectKey};
 
@@ -191,7 +192,7 @@ impl<F> Change<'_, Child<F>> {
 }
 
 /// The children of one kind, without their facts: what apply and prune need.
-pub trait ChildView: Send + Sync {
+pub trait ChildView: WriteSink {
     /// Group of the kind, empty for core.
     fn group(&self) -> &str;
     /// Kind, e.g. `Deployment`.
@@ -202,10 +203,6 @@ pub trait ChildView: Send + Sync {
     fn owned_by(&self, uid: &str) -> Vec<Arc<ChildHead>>;
     /// Number of children.
     fn count(&self) -> usize;
-    /// A write of ours begins; see [`Writing`].
-    fn write_begins(&self, namespace: &str, name: &str);
-    /// The write ended; `answer` is the object as stored, if it succeeded.
-    fn write_ended(&self, namespace: &str, name: &str, answer: Option<&RawObject>);
     /// Type of the children.
     fn resource(&self) -> &kube::core::ApiResource;
 }
@@ -231,57 +228,8 @@ impl<F: Send + Sync> ChildView for WatchCache<Child<F>> {
         self.len()
     }
 
-    fn write_begins(&self, namespace: &str, name: &str) {
-        WatchCache::write_begins(self, namespace, name);
-    }
-
-    fn write_ended(&self, namespace: &str, name: &str, answer: Option<&RawObject>) {
-        WatchCache::write_ended(self, namespace, name, answer);
-    }
-
     fn resource(&self) -> &kube::core::ApiResource {
         &self.spec().resource
-    }
-}
-
-/// One write under way: while it lives, wake-ups for its object are held back.
-pub struct Writing<'a> {
-    view: &'a dyn ChildView,
-    name: (&'a str, &'a str),
-    ended: bool,
-}
-
-impl std::fmt::Debug for Writing<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Writing")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Writing<'a> {
-    /// Begins a write to `namespace`/`name`.
-    pub fn begin(view: &'a dyn ChildView, namespace: &'a str, name: &'a str) -> Self {
-        view.write_begins(namespace, name);
-        Self {
-            view,
-            name: (namespace, name),
-            ended: false,
-        }
-    }
-
-    /// The write succeeded with this answer. Dropping the value instead says that it failed.
-    pub fn succeeded(mut self, answer: &RawObject) {
-        self.ended = true;
-        self.view.write_ended(self.name.0, self.name.1, Some(answer));
-    }
-}
-
-impl Drop for Writing<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.view.write_ended(self.name.0, self.name.1, None);
-        }
     }
 }
 

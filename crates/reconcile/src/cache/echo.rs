@@ -9,9 +9,16 @@ use parking_lot::Mutex;
 
 use crate::key::ObjectKey;
 
-/// Wake-ups held back per object, each with the version that caused it.
+/// Writes under way, by object.
 #[derive(Debug, Default)]
-pub(super) struct Echoes(Mutex<HashMap<FullName, Vec<HeldBack>>>);
+pub(super) struct Echoes(Mutex<HashMap<FullName, UnderWay>>);
+
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// Epoch of the cache when the write began.
+    begun: u64,
+    held: Vec<HeldBack>,
+}
 
 /// Namespace and name.
 type FullName = (Box<str>, Box<str>);
@@ -19,9 +26,18 @@ type FullName = (Box<str>, Box<str>);
 type HeldBack = (u64, Vec<ObjectKey>);
 
 impl Echoes {
-    /// A write to `namespace`/`name` is about to be sent.
-    pub(super) fn begin(&self, namespace: &str, name: &str) {
-        self.0.lock().entry((namespace.into(), name.into())).or_default();
+    /// A write to `namespace`/`name` is about to be sent, in this epoch of the cache.
+    pub(super) fn begin(&self, namespace: &str, name: &str, epoch: u64) {
+        let mut writes = self.0.lock();
+        writes.entry((namespace.into(), name.into())).or_default().begun = epoch;
+    }
+
+    /// The epoch in which the write that is under way began.
+    pub(super) fn begun(&self, namespace: &str, name: &str) -> Option<u64> {
+        let writes = self.0.lock();
+        writes
+            .get(&(namespace.into(), name.into()))
+            .map(|write| write.begun)
     }
 
     /// Whom to wake now for `version` of an object: nobody while a write to it is under way.
@@ -37,8 +53,8 @@ impl Echoes {
             return keys;
         }
         match writes.get_mut(&(namespace.into(), name.into())) {
-            Some(held) => {
-                held.push((version, keys));
+            Some(write) => {
+                write.held.push((version, keys));
                 Vec::new()
             }
             None => keys,
@@ -47,11 +63,8 @@ impl Echoes {
 
     /// The write ended, with this version when it succeeded. Returns whom to wake now.
     pub(super) fn end(&self, namespace: &str, name: &str, written: Option<u64>) -> Vec<ObjectKey> {
-        let held = self
-            .0
-            .lock()
-            .remove(&(namespace.into(), name.into()))
-            .unwrap_or_default();
+        let write = self.0.lock().remove(&(namespace.into(), name.into()));
+        let held = write.unwrap_or_default().held;
         held.into_iter()
             .filter(|(version, _)| Some(*version) != written)
             .flat_map(|(_, keys)| keys)
@@ -75,7 +88,7 @@ mod tests {
             key("x"),
             "no write under way"
         );
-        echoes.begin("ns", "a");
+        echoes.begin("ns", "a", 1);
         assert_eq!(echoes.hold("ns", "b", 2, key("y")), key("y"), "another object");
         assert!(echoes.hold("ns", "a", 3, key("x")).is_empty());
         assert!(echoes.hold("ns", "a", 4, key("z")).is_empty());
@@ -86,7 +99,7 @@ mod tests {
     #[test]
     fn a_failed_write_drops_nothing() {
         let echoes = Echoes::default();
-        echoes.begin("ns", "a");
+        echoes.begin("ns", "a", 1);
         echoes.hold("ns", "a", 3, key("x"));
         assert_eq!(echoes.end("ns", "a", None), key("x"));
     }

@@ -11,10 +11,12 @@ mod spec;
 mod store;
 mod watch;
 mod watches;
+mod writing;
 
-pub use child::{Child, ChildHead, ChildView, OwnerHead, Writing};
+pub use child::{Child, ChildHead, ChildView, OwnerHead};
 pub use raw::RawObject;
 pub use spec::{CacheSpec, Change};
 pub use store::WatchCache;
 pub use watch::WatchState;
 pub use watches::{Namespaces, Watches};
+pub use writing::{WriteEnd, WriteSink, Writing};

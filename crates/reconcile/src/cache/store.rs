@@ -21,6 +21,8 @@ use crate::{key::ObjectKey, runner::WorkQueue};
 /// Namespace and name.
 type FullName = (Arc<str>, Arc<str>);
 type Readable<T> = Result<Arc<T>, Arc<str>>;
+/// What was there before, and what is there now.
+type Replaced<T> = (Option<Readable<T>>, Readable<T>);
 
 struct Entry<T> {
     version: u64,
@@ -29,7 +31,7 @@ struct Entry<T> {
     value: Readable<T>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Stream {
     epoch: u64,
     listing: bool,
@@ -49,8 +51,8 @@ pub struct WatchCache<T> {
     held: RwLock<Held<T>>,
     spec: CacheSpec<T>,
     namespaces: Vec<String>,
-    echoes: Echoes,
-    queue: WorkQueue,
+    pub(super) echoes: Echoes,
+    pub(super) queue: WorkQueue,
     pub(super) states: tokio::sync::watch::Sender<Vec<WatchState>>,
 }
 
@@ -189,40 +191,43 @@ impl<T> WatchCache<T> {
             .all(|state| state.settled(self.spec.optional))
     }
 
-    /// Enters the answer of our own write, so that the next reconcile sees it and its echo wakes nobody.
-    pub fn observe_written(&self, raw: &RawObject) {
+    /// How many lists the stream that shows `namespace` has begun.
+    pub(super) fn epoch_of(&self, namespace: &str) -> u64 {
+        self.stream_of(namespace)
+            .map_or(0, |stream| self.held.read().streams[stream].epoch)
+    }
+
+    fn stream_of(&self, namespace: &str) -> Option<usize> {
+        if self.namespaces.is_empty() {
+            return Some(0);
+        }
+        self.namespaces.iter().position(|watched| watched == namespace)
+    }
+
+    /// Enters the answer of our own write, so that the next look sees it and its echo is no news. `begun` is the epoch
+    /// in which the write began. Returns what the cache held before and holds now, if it took the answer.
+    pub(super) fn enter(&self, raw: &RawObject, begun: Option<u64>) -> Option<Replaced<T>> {
+        let stream = self.stream_of(raw.namespace())?;
         let mut held = self.held.write();
-        let stream = match self
-            .namespaces
-            .iter()
-            .position(|namespace| namespace == raw.namespace())
-        {
-            Some(stream) => stream,
-            None if self.namespaces.is_empty() => 0,
-            None => return,
+        let Stream { epoch, listing, seen } = held.streams[stream];
+        // What the stream has passed already may be deleted by now.
+        if epoch == 0 || raw.version() <= seen {
+            return None;
+        }
+        let known = held
+            .objects
+            .get(raw.namespace())
+            .and_then(|objects| objects.get(raw.name()));
+        let epoch = match known {
+            Some(known) if known.version >= raw.version() => return None,
+            Some(known) => known.epoch,
+            // A list that began after the write does not show it: it may have been deleted before that list.
+            None if begun != Some(epoch) => return None,
+            // The list that is under way has to confirm it.
+            None if listing => epoch - 1,
+            None => epoch,
         };
-        // While listing, the list decides; and what the stream has passed already may be deleted by now.
-        if held.streams[stream].listing
-            || held.streams[stream].epoch == 0
-            || raw.version() <= held.streams[stream].seen
-        {
-            return;
-        }
-        let _ = self.upsert(&mut held, stream, raw);
-    }
-
-    /// A write of ours to an object is about to be sent; its echo is held back until [`WatchCache::write_ended`].
-    pub(super) fn write_begins(&self, namespace: &str, name: &str) {
-        self.echoes.begin(namespace, name);
-    }
-
-    /// The write ended; `answer` is the object as stored, if it succeeded.
-    pub(super) fn write_ended(&self, namespace: &str, name: &str, answer: Option<&RawObject>) {
-        if let Some(raw) = answer {
-            self.observe_written(raw);
-        }
-        let woken = self.echoes.end(namespace, name, answer.map(RawObject::version));
-        self.queue.add_all(woken, self.spec.delay);
+        Some(self.upsert(&mut held, (stream, epoch), raw))
     }
 
     pub(super) fn spec(&self) -> &CacheSpec<T> {
@@ -252,10 +257,10 @@ impl<T> WatchCache<T> {
             && version != 0
             && (entry.version == version || (entry.version > version && !listing))
         {
-            entry.epoch = epoch;
+            (entry.stream, entry.epoch) = (stream, epoch);
             return Vec::new();
         }
-        let (old, new) = self.upsert(&mut held, stream, raw);
+        let (old, new) = self.upsert(&mut held, (stream, epoch), raw);
         drop(held);
         let woken = self.wake(raw.namespace(), raw.name(), old, Some(new));
         self.echoes.hold(raw.namespace(), raw.name(), version, woken)
@@ -318,12 +323,7 @@ impl<T> WatchCache<T> {
             .collect()
     }
 
-    fn upsert(
-        &self,
-        held: &mut Held<T>,
-        stream: usize,
-        raw: &RawObject,
-    ) -> (Option<Readable<T>>, Readable<T>) {
+    fn upsert(&self, held: &mut Held<T>, (stream, epoch): (usize, u64), raw: &RawObject) -> Replaced<T> {
         let value = match (self.spec.reduce)(raw) {
             Ok(value) => Ok(Arc::new(value)),
             Err(error) => Err(Arc::from(error.to_string())),
@@ -337,7 +337,6 @@ impl<T> WatchCache<T> {
                     .insert((raw.namespace().into(), raw.name().into()));
             }
         }
-        let epoch = held.streams[stream].epoch;
         let entry = Entry {
             version: raw.version(),
             stream,
@@ -372,7 +371,7 @@ impl<T> WatchCache<T> {
         Some(entry.value)
     }
 
-    fn wake(
+    pub(super) fn wake(
         &self,
         namespace: &str,
         name: &str,

@@ -99,38 +99,6 @@ fn an_unreadable_object_is_remembered_and_heals() {
 }
 
 #[test]
-fn our_own_write_is_visible_at_once_and_its_echo_wakes_nobody() {
-    let cache = cache(&[]);
-    listed(&cache, &[object("n", "a", 5, r#""x""#)]);
-    cache.observe_written(&object("n", "a", 7, r#""y""#));
-    assert_eq!(cache.get("n", "a").unwrap().model, "y");
-    assert!(
-        cache.put(0, &object("n", "a", 6, r#""z""#)).is_empty(),
-        "an older event changes nothing"
-    );
-    assert_eq!(cache.get("n", "a").unwrap().model, "y");
-    assert!(cache.put(0, &object("n", "a", 7, r#""y""#)).is_empty());
-}
-
-#[test]
-fn the_answer_of_a_write_that_is_deleted_already_is_not_entered() {
-    let cache = cache(&[]);
-    listed(&cache, &[object("n", "a", 5, r#""x""#)]);
-    cache.delete(0, &object("n", "a", 8, r#""x""#));
-    cache.observe_written(&object("n", "a", 7, r#""y""#));
-    assert!(!cache.exists("n", "a"));
-}
-
-#[test]
-fn a_write_during_a_list_waits_for_the_list() {
-    let cache = cache(&[]);
-    listed(&cache, &[]);
-    cache.begin(0);
-    cache.observe_written(&object("n", "a", 7, r#""y""#));
-    assert!(!cache.exists("n", "a"));
-}
-
-#[test]
 fn namespaces_are_swept_apart() {
     let cache = cache(&["n0", "n1"]);
     for (stream, namespace) in [(0, "n0"), (1, "n1")] {
@@ -143,25 +111,6 @@ fn namespaces_are_swept_apart() {
     assert!(!cache.exists("n0", "a") && cache.exists("n1", "a"));
     assert_eq!(names(&cache.clear(1)), ["a"]);
     assert!(cache.is_empty());
-}
-
-#[test]
-fn an_echo_that_overtakes_the_answer_wakes_nobody_either() {
-    let cache = cache(&[]);
-    listed(&cache, &[]);
-    let stored = object("n", "a", 7, r#""y""#);
-    cache.write_begins("n", "a");
-    assert!(cache.put(0, &stored).is_empty());
-    cache.write_ended("n", "a", Some(&stored));
-    assert_eq!(cache.queue.depth(), 0);
-    cache.write_begins("n", "a");
-    assert!(cache.put(0, &object("n", "a", 8, r#""z""#)).is_empty());
-    cache.write_ended("n", "a", None);
-    assert_eq!(
-        cache.queue.depth(),
-        1,
-        "the write failed: somebody else's change counts"
-    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use k8s_openapi::api::{
     core::v1::{Event, ObjectReference},
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, CustomResource,
     api::{DeleteParams, ListParams, PostParams},
@@ -32,6 +33,19 @@ fn status(ready: i32, condition: Option<&str>) -> DeploymentStatus {
     }
 }
 
+fn target(namespace: &str, name: &str, uid: &str, generation: i64) -> StatusTarget {
+    StatusTarget::of(&Deployment {
+        metadata: ObjectMeta {
+            namespace: Some(namespace.into()),
+            name: Some(name.into()),
+            uid: Some(uid.into()),
+            generation: Some(generation),
+            ..ObjectMeta::default()
+        },
+        ..Deployment::default()
+    })
+}
+
 #[tokio::test]
 async fn a_status_is_written_when_it_says_something_new_and_stale_fields_go() {
     let bed = bed("status").await;
@@ -42,7 +56,7 @@ async fn a_status_is_written_when_it_says_something_new_and_stale_fields_go() {
         .unwrap()
         .child;
     let writer = StatusWriter::new(bed.client.clone());
-    let target = StatusTarget::new::<Deployment>(&bed.namespace, "a", &child.uid);
+    let target = target(&bed.namespace, "a", &child.uid, child.generation);
     let before = bed.writes();
     let first = status(2, Some("Available"));
     let written = writer
@@ -93,7 +107,7 @@ async fn the_status_of_what_is_gone_or_replaced_is_not_written() {
         ("a", "00000000-0000-0000-0000-000000000000"),
         ("missing", "00000000-0000-0000-0000-000000000000"),
     ] {
-        let target = StatusTarget::new::<Deployment>(&bed.namespace, name, uid);
+        let target = target(&bed.namespace, name, uid, 1);
         let written = writer
             .write(&target, None, &status(1, None), &*bed.deployments)
             .await
@@ -149,9 +163,8 @@ async fn a_custom_resource_gets_its_status_and_never_comes_back_by_it() {
             .await
     };
     let object = until("the CRD is served", LIMIT, create).await.unwrap();
-    let uid = object.metadata.uid.unwrap();
     let writer = StatusWriter::new(bed.client.clone());
-    let target = StatusTarget::new::<Stated>(&bed.namespace, "a", &uid);
+    let target = StatusTarget::of(&object);
     let first = StatedStatus {
         word: Some("w".into()),
         other: Some("o".into()),
