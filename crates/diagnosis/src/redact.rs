@@ -6,6 +6,9 @@
 /// Longest quotation, in characters.
 pub const LIMIT: usize = 300;
 
+/// How far from the end a cause is looked for; a server's end is told in its last lines.
+const CAUSE_LINES: usize = 20;
+
 /// Words that introduce a secret when `=` or `:` follows.
 const SECRET_KEYS: [&str; 7] = [
     "token",
@@ -28,6 +31,18 @@ pub fn last_line(text: &str) -> String {
         .find(|line| meaningful(line))
         .unwrap_or_default();
     clean(line)
+}
+
+/// The line that tells why a program ended, cleaned: of its last lines the latest that speaks of an error, else the very last. What a program
+/// writes to its two outputs is collected apart, so that progress may stand behind the error that came after it.
+pub fn cause_line(text: &str) -> String {
+    text.lines()
+        .rev()
+        .map(str::trim)
+        .filter(|line| meaningful(line))
+        .take(CAUSE_LINES)
+        .find(|line| speaks_of_error(line))
+        .map_or_else(|| last_line(text), clean)
 }
 
 /// All of a short text on one line, cleaned.
@@ -62,6 +77,24 @@ pub fn shorten(text: &str, limit: usize) -> String {
 /// Rulers, brackets and empty log prefixes say nothing.
 fn meaningful(line: &str) -> bool {
     line.chars().filter(|letter| letter.is_alphanumeric()).count() >= 3
+}
+
+/// `ValueError: ...`, `Error: ...`, `fatal: ...`, or a level of a log.
+fn speaks_of_error(line: &str) -> bool {
+    line.split_whitespace().any(|word| {
+        let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+        let level = word.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+        matches!(
+            level,
+            "ERROR" | "FATAL" | "CRITICAL" | "level=ERROR" | "level=error"
+        ) || word.strip_suffix(':').is_some_and(|name| {
+            name.ends_with("Error")
+                || name.ends_with("Exception")
+                || ["error", "fatal", "panic"]
+                    .iter()
+                    .any(|known| name.eq_ignore_ascii_case(known))
+        })
+    })
 }
 
 /// Terminal colours lose their escape character as a control; the rest of the sequence goes here.
@@ -143,6 +176,30 @@ mod tests {
     }
 
     #[test]
+    fn the_line_that_tells_the_cause() {
+        for (log, cause) in [
+            // As a real kubelet told it: two outputs, collected apart.
+            (
+                "ValueError: weights are broken\nloading weights\n",
+                "ValueError: weights are broken",
+            ),
+            // Ollama 0.17, client and server in one log.
+            (
+                "\u{1b}[?25h\u{1b}[?2026l\nError: pull model manifest: file does not exist\n[GIN] 2026/11/21 - 08:49:06 | 200 | 67.66ms | 127.0.0.1 | POST \"/api/pull\"\n",
+                "Error: pull model manifest: file does not exist",
+            ),
+            (
+                "ERROR 11-21 08:49:06 [core.py:700] no kernel\nexiting\n",
+                "ERROR 11-21 08:49:06 [core.py:700] no kernel",
+            ),
+            ("first\nno such file\n", "no such file"),
+            ("0 errors, error rate 0\nbye bye\n", "bye bye"),
+        ] {
+            assert_eq!(cause_line(log), cause);
+        }
+    }
+
+    #[test]
     fn secrets_do_not_reach_a_status() {
         for (text, cleaned) in [
             ("401 for hf_abcdefghijklmnopqrst", "401 for ***"),
@@ -167,7 +224,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_long_never_two_lines(text in "\\PC*|.{0,600}") {
-            for cleaned in [clean(&text), last_line(&text)] {
+            for cleaned in [clean(&text), last_line(&text), cause_line(&text)] {
                 prop_assert!(cleaned.chars().count() <= LIMIT);
                 prop_assert!(!cleaned.chars().any(char::is_control));
             }

@@ -41,6 +41,7 @@ impl Sandbox {
                 ("PATH", path.as_str()),
                 ("HOSTNAME", "pod-1"),
                 ("ROOT", root.as_str()),
+                ("TMPDIR", root.as_str()),
             ])
             .output()
             .unwrap()
@@ -141,14 +142,42 @@ fn a_model_is_pulled_once_and_known_by_the_name_of_the_clients() {
 }
 
 #[test]
-fn a_server_that_ends_is_not_waited_for() {
-    let sandbox = Sandbox::new("ends");
-    sandbox.program("ollama", "exit 1");
+fn the_last_words_of_a_failed_pull_are_its_cause() {
+    let sandbox = Sandbox::new("cause");
+    fs::write(sandbox.0.join("have"), "").unwrap();
+    // As Ollama 0.17 does: the server goes on logging after the client has said why.
+    sandbox.program(
+        "ollama",
+        &OLLAMA
+            .replace(
+                "exec sleep 60",
+                "echo '[GIN] 200 POST /api/pull' >&2; exec sleep 60",
+            )
+            .replace(
+                r#"pull) echo "$2" >>"$ROOT/have""#,
+                "pull) echo 'Error: pull model manifest: file does not exist' >&2; exit 1",
+            ),
+    );
     let output = sandbox.run(&init_command(Engine::Ollama, "ollama://x"));
     assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "Error: pull model manifest: file does not exist\n"
+    );
+}
+
+#[test]
+fn a_server_that_ends_is_not_waited_for() {
+    let sandbox = Sandbox::new("ends");
+    sandbox.program(
+        "ollama",
+        "echo 'Error: mkdir /models/ollama: permission denied' >&2; exit 1",
+    );
+    let output = sandbox.run(&init_command(Engine::Ollama, "ollama://x"));
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8(output.stderr).unwrap();
     assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("ended before it answered")
+        words.contains("ended before it answered") && words.ends_with("permission denied\n"),
+        "{words}"
     );
 }

@@ -94,7 +94,7 @@ pub(super) fn explain(case: &Case<'_>, container: &ContainerFacts, ending: &Term
         );
     }
     let usage = ending.exit_code == 2 && (words.contains("usage:") || words.contains("error:"));
-    if let Some(line) = line_with(words, &ARGUMENTS).or_else(|| usage.then(|| redact::last_line(words))) {
+    if let Some(line) = line_with(words, &ARGUMENTS).or_else(|| usage.then(|| redact::cause_line(words))) {
         return Finding::new(
             Reason::EngineRefusedArguments,
             format!(
@@ -197,7 +197,7 @@ fn plain(
         0 => "exit code 0, though a server should keep running".to_owned(),
         other => format!("exit code {other}"),
     };
-    let line = redact::last_line(ending.message.as_deref().unwrap_or_default());
+    let line = redact::cause_line(ending.message.as_deref().unwrap_or_default());
     let said = if line.is_empty() {
         String::new()
     } else {

@@ -108,10 +108,11 @@ pub(super) fn not_started(
         "CreateContainerConfigError" => missing_reference(case, message).unwrap_or_else(|| {
             Finding::new(
                 Reason::ContainerConfigError,
+                // The kubelet adds the Pod and its uid, which the subject has named.
                 format!(
-                    "{} cannot be created: {}",
+                    "{} cannot be created: {}. Correct its security context or settings.",
                     crash::capital(&case.subject(container)),
-                    redact::clean(message)
+                    redact::clean(message.split(" (pod: ").next().unwrap_or(message))
                 ),
             )
         }),

@@ -200,9 +200,9 @@ fn configuration() {
         ),
         (
             "CreateContainerConfigError",
-            "container has runAsNonRoot and image will run as root (pod: \"chat\", container: engine)",
+            "container has runAsNonRoot and image will run as root (pod: \"chat_ml(30213ae1-70fb-4042-b8a0-bf38f585af99)\", container: engine)",
             Reason::ContainerConfigError,
-            "runAsNonRoot",
+            "image will run as root. Correct its security context",
         ),
         (
             "RunContainerError",

@@ -18,16 +18,19 @@ use crate::{
 /// Name of the init container.
 pub const PULL_CONTAINER: &str = "pull-model";
 
-/// `$1` model, `$2` the name that clients use, or nothing. Ends at once when both are there.
+/// `$1` model, `$2` the name that clients use, or nothing. Ends at once when both are there. The server's log stays apart, so that
+/// the last words of a failure are its cause; a shell that waits, unlike one with a command in front, ends when its Pod is deleted.
 const PULL: &str = r#"set -eu
-ollama serve &
+log=${TMPDIR:-/tmp}/ollama-serve-$HOSTNAME.log
+ollama serve >"$log" 2>&1 &
 server=$!
-trap 'kill "$server" 2>/dev/null || true' EXIT
+trap 'kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
+trap 'exit 143' TERM
 until ollama list >/dev/null 2>&1; do
-  kill -0 "$server" 2>/dev/null || { echo "ollama serve ended before it answered" >&2; exit 1; }
+  kill -0 "$server" 2>/dev/null || { echo "ollama serve ended before it answered" >&2; tail -n 5 "$log" >&2; exit 1; }
   sleep 1
 done
-if ollama show "$1" >/dev/null 2>&1; then echo "$1 is there"; else ollama pull "$1"; fi
+if ollama show "$1" >/dev/null 2>&1; then echo "$1 is there"; else ollama pull "$1" & wait "$!"; fi
 if [ -n "${2:-}" ] && ! ollama show "$2" >/dev/null 2>&1; then ollama cp "$1" "$2"; fi
 "#;
 
