@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -324,10 +325,7 @@ impl<T> WatchCache<T> {
     }
 
     fn upsert(&self, held: &mut Held<T>, (stream, epoch): (usize, u64), raw: &RawObject) -> Replaced<T> {
-        let value = match (self.spec.reduce)(raw) {
-            Ok(value) => Ok(Arc::new(value)),
-            Err(error) => Err(Arc::from(error.to_string())),
-        };
+        let value = self.reduced(raw);
         let old = self.remove(held, raw.namespace(), raw.name());
         if let Ok(value) = &value {
             for key in (self.spec.index)(value) {
@@ -349,6 +347,15 @@ impl<T> WatchCache<T> {
             .insert(raw.name().into(), entry);
         held.count += 1;
         (old, value)
+    }
+
+    /// What is kept of an object. A fault of ours that one object brings out must not end the watch of all.
+    fn reduced(&self, raw: &RawObject) -> Readable<T> {
+        match catch_unwind(AssertUnwindSafe(|| (self.spec.reduce)(raw))) {
+            Ok(Ok(value)) => Ok(Arc::new(value)),
+            Ok(Err(error)) => Err(Arc::from(error.to_string())),
+            Err(_) => Err(Arc::from("the operator failed on it; report its YAML")),
+        }
     }
 
     fn remove(&self, held: &mut Held<T>, namespace: &str, name: &str) -> Option<Readable<T>> {

@@ -99,6 +99,20 @@ fn an_unreadable_object_is_remembered_and_heals() {
 }
 
 #[test]
+fn an_object_that_makes_us_panic_is_one_unreadable_object() {
+    let spec = CacheSpec::raw::<ConfigMap>(|raw| {
+        assert_ne!(raw.name(), "bad", "on purpose");
+        Ok(())
+    });
+    let cache = WatchCache::new(spec, Vec::new(), WorkQueue::new());
+    cache.begin(0);
+    cache.put(0, &object("n", "bad", 1, "1"));
+    cache.put(0, &object("n", "good", 2, "1"));
+    cache.end(0);
+    assert!(cache.unreadable("n", "bad").is_some() && cache.get("n", "good").is_some());
+}
+
+#[test]
 fn namespaces_are_swept_apart() {
     let cache = cache(&["n0", "n1"]);
     for (stream, namespace) in [(0, "n0"), (1, "n1")] {

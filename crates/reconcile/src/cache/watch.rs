@@ -1,7 +1,7 @@
 //! One watch: kube's `watcher` in, cache changes and wake-ups out, for ever.
 //!
 //! A failing watch backs off on its own and disturbs no other. A resource that the API server does not serve, or that
-//! we may not watch, is said once and asked for again every few seconds, so that it starts to work when it appears.
+//! we may not watch, is said once and asked for again from time to time, so that it starts to work when it appears.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use kube::{
     Api, Client,
     runtime::watcher::{self, Event, watcher},
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{raw::RawObject, store::WatchCache};
 use crate::{
@@ -24,8 +24,21 @@ const WATCH_BACKOFF: Backoff = Backoff {
     base: Duration::from_millis(800),
     max: Duration::from_secs(30),
 };
-/// How often a resource that is not served, or forbidden, is asked for again.
+/// How often a resource that is not served is asked for again.
 const MISSING_RETRY: Duration = Duration::from_secs(3);
+/// How often a resource that we may not watch is asked for again: a right may be on its way.
+const FORBIDDEN_BACKOFF: Backoff = Backoff {
+    base: Duration::from_secs(3),
+    max: Duration::from_secs(30),
+};
+/// As above when work goes on without it: the right is probably withheld on purpose.
+const FORBIDDEN_OPTIONAL_BACKOFF: Backoff = Backoff {
+    max: Duration::from_mins(5),
+    ..FORBIDDEN_BACKOFF
+};
+/// A watch that has not failed for this long after it was opened again works, though it has nothing to show. Longer than
+/// the time in which the opening itself would have failed.
+const QUIET: Duration = Duration::from_secs(20);
 /// A watch that cannot be opened this often in a row lists again: its resource version may be what is refused, and
 /// after a longer outage a list tells for sure where we stand.
 const RELIST_AFTER: u32 = 3;
@@ -52,6 +65,15 @@ impl WatchState {
             Self::Watching | Self::NotServed | Self::Retrying(_) => true,
             Self::Forbidden(_) => optional,
             Self::Starting => false,
+        }
+    }
+
+    /// The state after a failure that passes. What was never listed must not look as if it were only old: work that
+    /// starts on an empty cache takes everything for missing.
+    fn failed(&self, message: String) -> Self {
+        match self {
+            Self::Watching | Self::Retrying(_) => Self::Retrying(message),
+            Self::Starting | Self::NotServed | Self::Forbidden(_) => self.clone(),
         }
     }
 }
@@ -87,7 +109,17 @@ impl<T: Send + Sync + 'static> Stream<T> {
     async fn follow(&self, failures: &mut u32) {
         let mut events = pin!(watcher(self.api(), self.config()));
         let mut refused = 0;
-        while let Some(event) = events.next().await {
+        loop {
+            let event = if matches!(self.state(), WatchState::Retrying(_)) {
+                let Ok(event) = timeout(QUIET, events.next()).await else {
+                    self.reached();
+                    continue;
+                };
+                event
+            } else {
+                events.next().await
+            };
+            let Some(event) = event else { return };
             match event {
                 Ok(event) => {
                     let progress = !matches!(event, Event::Init | Event::InitApply(_));
@@ -139,9 +171,9 @@ impl<T: Send + Sync + 'static> Stream<T> {
 
     /// The API server answers. After trouble, objects that failed meanwhile need not wait for their back-off.
     fn reached(&self) {
-        let before = self.cache.states.borrow()[self.id].clone();
+        let before = self.state();
         if before != WatchState::Watching {
-            if matches!(before, WatchState::Retrying(_)) {
+            if matches!(before, WatchState::Retrying(_) | WatchState::Forbidden(_)) {
                 self.queue.expedite_failed();
             }
             self.set_state(WatchState::Watching);
@@ -159,23 +191,32 @@ impl<T: Send + Sync + 'static> Stream<T> {
             }
             Trouble::Forbidden(message) => {
                 self.set_state(WatchState::Forbidden(message));
-                sleep(jittered(MISSING_RETRY)).await;
+                let backoff = if self.cache.spec().optional {
+                    FORBIDDEN_OPTIONAL_BACKOFF
+                } else {
+                    FORBIDDEN_BACKOFF
+                };
+                sleep(backoff.delay(*failures)).await;
+                *failures = failures.saturating_add(1);
             }
             Trouble::Passing(message) => {
-                let state = self.cache.states.borrow()[self.id].clone();
-                if state != WatchState::Starting {
-                    self.set_state(WatchState::Retrying(message));
-                } else if *failures == 0 {
+                let state = self.state();
+                if state == WatchState::Starting && *failures == 0 {
                     tracing::warn!(
                         resource = self.plural(),
                         namespace = self.namespace,
                         "cannot list yet: {message}"
                     );
                 }
+                self.set_state(state.failed(message));
                 sleep(WATCH_BACKOFF.delay(*failures)).await;
                 *failures = failures.saturating_add(1);
             }
         }
+    }
+
+    fn state(&self) -> WatchState {
+        self.cache.states.borrow()[self.id].clone()
     }
 
     /// Publishes the state and says it once, when it changes.
@@ -200,7 +241,7 @@ impl<T: Send + Sync + 'static> Stream<T> {
                     tracing::warn!(
                         resource,
                         namespace,
-                        "may not be watched, trying again every few seconds: {message}"
+                        "may not be watched, trying again from time to time: {message}"
                     );
                 }
                 WatchState::Retrying(message) => {
@@ -278,5 +319,21 @@ mod tests {
         assert!(WatchState::NotServed.settled(false));
         assert!(!WatchState::Forbidden(String::new()).settled(false));
         assert!(WatchState::Forbidden(String::new()).settled(true));
+    }
+
+    #[test]
+    fn what_was_never_listed_does_not_pass_for_old() {
+        let failed = |state: &WatchState| state.failed("timeout".into());
+        let forbidden = WatchState::Forbidden("no right".into());
+        assert_eq!(failed(&forbidden), forbidden);
+        assert!(
+            !failed(&forbidden).settled(false),
+            "work must not start on nothing"
+        );
+        assert_eq!(failed(&WatchState::Starting), WatchState::Starting);
+        assert_eq!(failed(&WatchState::NotServed), WatchState::NotServed);
+        let retrying = WatchState::Retrying("timeout".into());
+        assert_eq!(failed(&WatchState::Watching), retrying);
+        assert!(retrying.settled(false), "an old list is better than none");
     }
 }

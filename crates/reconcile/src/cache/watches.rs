@@ -73,6 +73,22 @@ impl fmt::Debug for Watches {
     }
 }
 
+impl Namespaces {
+    /// One entry per stream over a namespaced resource: each namespace once, or nothing for a single stream over all.
+    /// A namespace that is watched twice would be swept by the one stream for what only the other has seen.
+    fn streams(&self) -> Vec<String> {
+        match self {
+            Self::All => Vec::new(),
+            Self::Only(names) => {
+                let mut names = names.clone();
+                names.sort();
+                names.dedup();
+                names
+            }
+        }
+    }
+}
+
 impl Watches {
     /// No watches yet; wake-ups will go to `queue`.
     pub fn new(client: Client, namespaces: Namespaces, queue: WorkQueue, metrics: Metrics) -> Self {
@@ -88,9 +104,10 @@ impl Watches {
 
     /// Starts to fill a cache. Returns at once; must be called inside a tokio runtime.
     pub fn start<T: Send + Sync + 'static>(&mut self, spec: CacheSpec<T>) -> Arc<WatchCache<T>> {
-        let namespaces = match &self.namespaces {
-            Namespaces::Only(names) if !spec.cluster_scoped => names.clone(),
-            Namespaces::Only(_) | Namespaces::All => Vec::new(),
+        let namespaces = if spec.cluster_scoped {
+            Vec::new()
+        } else {
+            self.namespaces.streams()
         };
         let cache = Arc::new(WatchCache::new(spec, namespaces.clone(), self.queue.clone()));
         let mut streams: Vec<Option<String>> = namespaces.into_iter().map(Some).collect();
@@ -130,5 +147,17 @@ impl Watches {
             .iter()
             .map(|cache| (cache.resource().to_owned(), cache.state()))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_is_named_twice_is_watched_once() {
+        let only = |names: &[&str]| Namespaces::Only(names.iter().map(ToString::to_string).collect());
+        assert_eq!(only(&["b", "a", "b"]).streams(), ["a", "b"]);
+        assert!(Namespaces::All.streams().is_empty());
     }
 }
