@@ -105,8 +105,8 @@ fn pod(
     let grace_period_seconds = wanted.grace_period_seconds.unwrap_or(GRACE_SECONDS);
     let placement = placement(request, selector, &engine.weights.sharing);
     let mut image_pull_secrets = wanted.image_pull_secrets.clone();
-    image_pull_secrets.extend(oci_secret(request));
-    image_pull_secrets.dedup();
+    image_pull_secrets
+        .extend(oci_secret(request).filter(|secret| !wanted.image_pull_secrets.contains(secret)));
     let volumes = engine
         .weights
         .volume

@@ -5,7 +5,6 @@
 
 mod assemble;
 mod check;
-mod check_scheduling;
 mod placement;
 mod rollout;
 pub(crate) mod security;

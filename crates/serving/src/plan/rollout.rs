@@ -10,6 +10,11 @@ use crate::{
     request::{BudgetRequest, StrategyRequest},
 };
 
+/// The largest percentage of Pods that may be missing or must stay.
+const ALL_OF_THEM: u32 = 100;
+/// The largest percentage of Pods that may come on top: four digits.
+const ANY_PERCENTAGE: u32 = 9999;
+
 /// Decides the strategy.
 pub fn strategy(
     request: &StrategyRequest,
@@ -53,9 +58,8 @@ fn rolling(
             "maxSurge and maxUnavailable are both 0, so no Pod could ever be replaced; raise one of them";
         errors.push(FieldError::new("strategy", message));
     }
-    for (name, value) in [("maxSurge", &max_surge), ("maxUnavailable", &max_unavailable)] {
-        check_count(&format!("strategy.{name}"), value, errors);
-    }
+    check_count("strategy.maxSurge", &max_surge, ANY_PERCENTAGE, errors);
+    check_count("strategy.maxUnavailable", &max_unavailable, ALL_OF_THEM, errors);
     Strategy::RollingUpdate {
         max_surge,
         max_unavailable,
@@ -68,11 +72,11 @@ pub fn budget(request: &BudgetRequest, replicas: i32, errors: &mut Vec<FieldErro
         BudgetRequest::Disabled => None,
         BudgetRequest::Automatic => (replicas >= 2).then_some(Budget::MaxUnavailable(IntOrString::Int(1))),
         BudgetRequest::MinAvailable(pods) => {
-            check_count("disruptionBudget.minAvailable", pods, errors);
+            check_count("disruptionBudget.minAvailable", pods, ALL_OF_THEM, errors);
             Some(Budget::MinAvailable(pods.clone()))
         }
         BudgetRequest::MaxUnavailable(pods) => {
-            check_count("disruptionBudget.maxUnavailable", pods, errors);
+            check_count("disruptionBudget.maxUnavailable", pods, ALL_OF_THEM, errors);
             Some(Budget::MaxUnavailable(pods.clone()))
         }
     }
@@ -85,17 +89,20 @@ fn is_zero(value: &IntOrString) -> bool {
     }
 }
 
-fn check_count(path: &str, value: &IntOrString, errors: &mut Vec<FieldError>) {
+fn check_count(path: &str, value: &IntOrString, most: u32, errors: &mut Vec<FieldError>) {
     let good = match value {
         IntOrString::Int(number) => *number >= 0,
-        IntOrString::String(text) => text.strip_suffix('%').is_some_and(|percent| {
-            !percent.is_empty() && percent.len() <= 4 && percent.bytes().all(|b| b.is_ascii_digit())
-        }),
+        IntOrString::String(text) => percentage(text).is_some_and(|percent| percent <= most),
     };
     if !good {
-        errors.push(FieldError::new(
-            path,
-            "must be a number of Pods such as 1, or a percentage such as \"25%\"",
-        ));
+        let message =
+            format!("must be a number of Pods such as 1, or a percentage such as \"25%\" up to {most}%");
+        errors.push(FieldError::new(path, message));
     }
+}
+
+fn percentage(text: &str) -> Option<u32> {
+    let digits = text.strip_suffix('%')?;
+    let plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| plain)
 }
