@@ -244,7 +244,7 @@ mod tests {
       "spec":{"ports":[{"port":80}]},"status":{"loadBalancer":{}}}"#;
 
     fn head(json: &str) -> ChildHead {
-        parse_head(&RawObject::from_text(json.to_owned()).unwrap()).unwrap()
+        parse_head(&RawObject::from_text(json).unwrap()).unwrap()
     }
 
     #[test]

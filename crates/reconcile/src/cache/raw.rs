@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     sync::{Arc, OnceLock},
 };
 
@@ -18,11 +17,11 @@ use serde_json::value::RawValue;
 
 use super::child::{ChildHead, parse_head};
 
-/// The JSON of one object with its identity.
+/// The JSON of one object, without its `managedFields`, with its identity.
 #[derive(Clone, Debug)]
 pub struct RawObject {
     meta: ObjectMeta,
-    json: Box<RawValue>,
+    json: Box<str>,
     head: OnceLock<Arc<ChildHead>>,
 }
 
@@ -44,12 +43,19 @@ struct Identity<'a> {
     #[serde(borrow)]
     resource_version: Option<Cow<'a, str>>,
     generation: Option<i64>,
+    #[serde(borrow)]
+    managed_fields: Option<&'a RawValue>,
 }
 
 impl RawObject {
     /// Reads the identity out of `json`. Fails only when `json` is not an object with `metadata`.
-    pub fn new(json: Box<RawValue>) -> Result<Self, serde_json::Error> {
-        let Identified { metadata } = serde_json::from_str(json.get())?;
+    pub fn new(json: &str) -> Result<Self, serde_json::Error> {
+        let Identified { metadata } = serde_json::from_str(json)?;
+        // Half of an object's text: dropped before anybody else has to read over it.
+        let json = match metadata.managed_fields {
+            Some(managed) => with_null_at(json, managed.get()),
+            None => json.into(),
+        };
         let meta = ObjectMeta {
             name: metadata.name.map(Cow::into_owned),
             namespace: metadata.namespace.map(Cow::into_owned),
@@ -66,8 +72,8 @@ impl RawObject {
     }
 
     /// Reads an object from the text of a response.
-    pub fn from_text(text: String) -> Result<Self, serde_json::Error> {
-        Self::new(RawValue::from_string(text)?)
+    pub fn from_text(text: impl AsRef<str>) -> Result<Self, serde_json::Error> {
+        Self::new(text.as_ref())
     }
 
     /// Name of the object.
@@ -100,9 +106,9 @@ impl RawObject {
             .unwrap_or_default()
     }
 
-    /// The whole JSON text. Decode your own small struct from it when you need only a few fields.
+    /// The JSON text. Decode your own small struct from it when you need only a few fields.
     pub fn json(&self) -> &str {
-        self.json.get()
+        &self.json
     }
 
     /// What is kept of a child, read once however often it is asked for. Fails when the metadata is not that of a
@@ -116,30 +122,21 @@ impl RawObject {
 
     /// Decodes the whole object, without its `managedFields`.
     pub fn decode<K: DeserializeOwned>(&self) -> Result<K, serde_json::Error> {
-        let mut top: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(self.json.get())?;
-        let trimmed = match top.get("metadata") {
-            Some(metadata) => {
-                let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(metadata.get())?;
-                match fields.remove("managedFields") {
-                    Some(_) => Some(serde_json::value::to_raw_value(&fields)?),
-                    None => None,
-                }
-            }
-            None => None,
-        };
-        match &trimmed {
-            Some(metadata) => {
-                top.insert(Cow::Borrowed("metadata"), metadata);
-                serde_json::from_slice(&serde_json::to_vec(&top)?)
-            }
-            None => serde_json::from_str(self.json.get()),
-        }
+        serde_json::from_str(&self.json)
     }
+}
+
+/// `text` with its part `part` replaced by `null`.
+fn with_null_at(text: &str, part: &str) -> Box<str> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    [&text[..start], "null", &text[start + part.len()..]]
+        .concat()
+        .into()
 }
 
 impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(Box::<RawValue>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        Self::new(<&RawValue>::deserialize(deserializer)?.get()).map_err(serde::de::Error::custom)
     }
 }
 
@@ -188,11 +185,12 @@ mod tests {
 
     #[test]
     fn identity_is_read_and_managed_fields_are_left_out() {
-        let raw = RawObject::from_text(CONFIG_MAP.to_owned()).unwrap();
+        let raw = RawObject::new(CONFIG_MAP).unwrap();
         assert_eq!(
             (raw.namespace(), raw.name(), raw.uid(), raw.version()),
             ("n", "a", "u", 42)
         );
+        assert!(!raw.json().contains("f:data"), "{}", raw.json());
         let object: ConfigMap = raw.decode().unwrap();
         assert!(object.metadata.managed_fields.is_none());
         assert_eq!(object.metadata.labels.unwrap()["k"], "\"q\"");
@@ -201,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_object_that_does_not_fit_its_type_is_still_an_object() {
-        let raw = RawObject::from_text(r#"{"metadata":{"name":"a"},"data":7}"#.to_owned()).unwrap();
+        let raw = RawObject::new(r#"{"metadata":{"name":"a"},"data":7}"#).unwrap();
         assert_eq!(raw.name(), "a");
         assert!(raw.decode::<ConfigMap>().is_err());
     }
