@@ -1,0 +1,13 @@
+//! The command line without a cluster, and once with one: what is printed is what is applied.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod call;
+mod layout;
+mod live;
+mod printing;
+mod refusals;
+mod render;
