@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 KUBECTL ?= kubectl
+DOCKER ?= docker
 IMG ?= llm-operator:v0.1.0
 
 .PHONY: help
@@ -45,7 +46,7 @@ check-manifests: manifests ## Fail when a generated file is stale
 
 .PHONY: bench
 bench: ## Time, writes, CPU and memory for 10, 100 and 1,000 resources beside a minimal client
-	@$(CARGO) build --quiet --release --bins -p llm-operator -p testkit
+	@$(CARGO) build --quiet --release -p llm-operator -p testkit --bin llm-operator --bin bench
 	@./target/release/bench $(BENCH_ARGS)
 
 .PHONY: promises
@@ -63,8 +64,16 @@ cluster-down: ## Stop the local cluster
 	@./target/debug/local-cluster down
 
 .PHONY: e2e
-e2e: ## The same on the real cluster that KUBECONFIG names (see docs/contributing.md)
-	./hack/e2e.sh
+e2e: ## The same on the real cluster that KUBECONFIG names, with the image IMG (see docs/contributing.md)
+	@IMG='$(IMG)' KUBECTL='$(KUBECTL)' ./hack/e2e.sh
+
+.PHONY: docker-build
+docker-build: ## Build the operator's image as IMG=registry/name:tag
+	$(DOCKER) build -t $(IMG) .
+
+.PHONY: docker-push
+docker-push: ## Push it
+	$(DOCKER) push $(IMG)
 
 .PHONY: install
 install: ## Install the custom resource definitions into the cluster of KUBECONFIG
