@@ -15,7 +15,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{Api, Client, api::PostParams};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::decide::{Observer, Step};
@@ -30,7 +30,7 @@ pub struct LeaseConfig {
     pub name: String,
     /// Name of this process, unique among the candidates: Pod name and something random.
     pub identity: String,
-    /// How long a leader that vanished blocks the others; 15 s unless told, whole seconds.
+    /// How long a leader that vanished blocks the others; 15 s unless told, rounded up to whole seconds.
     pub duration: Duration,
     /// How long the leader tries to renew before it gives up; 10 s unless told, less than `duration`.
     pub renew_deadline: Duration,
@@ -153,6 +153,8 @@ impl Elector {
             }
         };
         match written {
+            // The lease counts from when it was asked for: this one is about to end, and the next try renews it.
+            Ok(_) if sent.elapsed() >= self.config.renew_deadline => Ok(Some(Duration::ZERO)),
             Ok(lease) => {
                 self.held = Some((lease, sent));
                 Ok(None)
@@ -168,19 +170,23 @@ impl Elector {
             let Some((lease, renewed)) = self.held.clone() else {
                 break HoldEnd::Lost("the lease was never acquired".to_owned());
             };
+            let deadline = renewed + self.config.renew_deadline;
             tokio::select! {
                 () = stop.cancelled() => {
+                    // From here on nothing is written any more in this process' name.
+                    self.metrics.set_leader(false);
                     self.release(lease).await;
                     break HoldEnd::Stopped;
                 }
-                () = sleep(self.config.retry) => {}
+                () = sleep_until(deadline.min(Instant::now() + self.config.retry)) => {}
             }
-            let deadline = renewed + self.config.renew_deadline;
-            // A renewal that hangs must not outlive the deadline; the lease itself lasts longer than it.
-            match timeout_at(deadline, self.renew(lease)).await {
+            // One request that hangs must neither outlive the deadline nor use up all the time until then; the lease
+            // itself lasts longer.
+            let patience = deadline.min(Instant::now() + self.config.renew_deadline / 2);
+            match timeout_at(patience, self.renew(lease)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Some(holder))) => break HoldEnd::Lost(format!("{holder} holds the lease now")),
-                Ok(Err(None)) if Instant::now() < deadline => {}
+                Ok(Err(None)) | Err(_) if Instant::now() < deadline => {}
                 Ok(Err(None)) | Err(_) => {
                     break HoldEnd::Lost(format!("not renewed within {:?}", self.config.renew_deadline));
                 }
@@ -196,47 +202,47 @@ impl Elector {
 
     /// `Err(Some(holder))` when somebody else has it; `Err(None)` when it may be tried again.
     async fn renew(&mut self, lease: Lease) -> Result<(), Option<String>> {
+        let refused = match self.replace(&lease).await {
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => self.reread().await?,
+            written => return self.renewed(written),
+        };
+        // Somebody touched it, or the answer to our last renewal was lost: it is still ours.
+        let written = self.replace(&refused).await;
+        self.renewed(written)
+    }
+
+    /// Renews the lease as we know it. Counts from before the request.
+    async fn replace(&self, lease: &Lease) -> Result<(Lease, Instant), kube::Error> {
         let sent = Instant::now();
-        match self
-            .api
-            .replace(&self.config.name, &PostParams::default(), &self.next(&lease))
-            .await
-        {
-            Ok(lease) => {
-                self.held = Some((lease, sent));
+        let (name, params) = (&self.config.name, PostParams::default());
+        let stored = self.api.replace(name, &params, &self.next(lease)).await?;
+        Ok((stored, sent))
+    }
+
+    fn renewed(&mut self, written: Result<(Lease, Instant), kube::Error>) -> Result<(), Option<String>> {
+        match written {
+            Ok(held) => {
+                self.held = Some(held);
                 Ok(())
             }
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => self.reread().await,
             Err(error) => {
-                tracing::warn!(
-                    lease = self.config.name,
-                    "lease not renewed, trying again: {}",
-                    innermost(&error)
-                );
+                let (lease, why) = (&self.config.name, innermost(&error));
+                tracing::warn!(lease, "lease not renewed, trying again: {why}");
                 Err(None)
             }
         }
     }
 
-    /// Somebody changed or deleted the lease: still ours, or not?
-    async fn reread(&mut self) -> Result<(), Option<String>> {
-        match self.api.get_opt(&self.config.name).await {
-            Ok(Some(current)) => {
-                let holder = decide::holder(&current).unwrap_or_default().to_owned();
-                if holder != self.config.identity {
-                    return Err(Some(if holder.is_empty() {
-                        "nobody".to_owned()
-                    } else {
-                        holder
-                    }));
-                }
-                if let Some((held, _)) = &mut self.held {
-                    *held = current;
-                }
-                Err(None)
-            }
-            Ok(None) => Err(Some("nobody (it was deleted)".to_owned())),
-            Err(_) => Err(None),
+    /// The lease as it is now, if it is still ours.
+    async fn reread(&self) -> Result<Lease, Option<String>> {
+        let current = self.api.get_opt(&self.config.name).await.map_err(|_| None)?;
+        let Some(current) = current else {
+            return Err(Some("nobody (it was deleted)".to_owned()));
+        };
+        match decide::holder(&current).unwrap_or_default() {
+            holder if holder == self.config.identity => Ok(current),
+            "" => Err(Some("nobody".to_owned())),
+            holder => Err(Some(holder.to_owned())),
         }
     }
 
@@ -272,7 +278,7 @@ impl Elector {
             },
             spec: Some(LeaseSpec {
                 holder_identity: Some(self.config.identity.clone()),
-                lease_duration_seconds: i32::try_from(self.config.duration.as_secs().max(1)).ok(),
+                lease_duration_seconds: Some(decide::whole_seconds(self.config.duration)),
                 acquire_time: if renewed {
                     before.acquire_time.clone()
                 } else {

@@ -67,6 +67,12 @@ impl Observer {
     }
 }
 
+/// A duration as a Lease states it. Rounded up: a leader that relies on more than the others grant it is one too many.
+pub(super) fn whole_seconds(duration: Duration) -> i32 {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i32::try_from(seconds.max(1)).unwrap_or(i32::MAX)
+}
+
 /// Who holds `lease`.
 pub(super) fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref()
@@ -129,5 +135,12 @@ mod tests {
             Step::Take
         );
         assert_eq!(observer.holder(), Some("other"));
+    }
+
+    #[test]
+    fn a_lease_is_never_stated_shorter_than_its_leader_takes_it_for() {
+        assert_eq!(whole_seconds(Duration::from_millis(1_500)), 2);
+        assert_eq!(whole_seconds(s(15)), 15);
+        assert_eq!(whole_seconds(Duration::from_millis(10)), 1);
     }
 }

@@ -83,3 +83,44 @@ async fn a_leader_that_cannot_renew_gives_up_before_its_lease_ends() {
     );
     assert!(!metrics.leads());
 }
+
+#[tokio::test]
+async fn a_long_pause_between_attempts_does_not_outlast_the_lease() {
+    let cluster = plane().await;
+    namespace(&cluster.admin_client().await.unwrap(), "lease-pause").await;
+    let (proxy, metrics) = (cluster.fault_proxy().await.unwrap(), Metrics::new());
+    let client = counted_client(&proxy, &metrics).await;
+    let never = CancellationToken::new();
+    let config = LeaseConfig {
+        retry: Duration::from_millis(1_600),
+        ..config("lease-pause", "only")
+    };
+    let mut elector = Elector::new(client, config, metrics);
+    assert!(elector.acquire(&never).await);
+    let begun = Instant::now();
+    proxy.set_unreachable(true);
+    // The attempt after 1.6 s fails at once; the next would come after 3.2 s, when the lease of 3 s is over.
+    let end = tokio::time::timeout(LIMIT, elector.hold(&never)).await.unwrap();
+    assert!(matches!(end, HoldEnd::Lost(_)), "{end:?}");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_millis(2_500), "{took:?}");
+}
+
+#[tokio::test]
+async fn one_renewal_that_hangs_does_not_cost_the_lease() {
+    let cluster = plane().await;
+    namespace(&cluster.admin_client().await.unwrap(), "lease-hang").await;
+    let (proxy, metrics) = (cluster.fault_proxy().await.unwrap(), Metrics::new());
+    let client = counted_client(&proxy, &metrics).await;
+    let never = CancellationToken::new();
+    let mut elector = Elector::new(client, config("lease-hang", "only"), metrics);
+    assert!(elector.acquire(&never).await);
+    proxy.order(
+        1,
+        testkit::plane::proxy::Matching::any().path("/leases/"),
+        testkit::plane::proxy::Fault::Delay(Duration::from_mins(1)),
+    );
+    let held = tokio::time::timeout(Duration::from_secs(4), elector.hold(&never));
+    assert!(held.await.is_err(), "still held after four seconds");
+    assert_eq!(proxy.pending(), 0);
+}
