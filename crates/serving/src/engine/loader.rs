@@ -16,19 +16,22 @@ const CURL_IMAGE: &str = "curlimages/curl:8.16.0";
 /// The AWS command line; pinned, runs as any user with a `HOME`.
 const AWS_IMAGE: &str = "amazon/aws-cli:2.31.0";
 
-/// `$1` URL, `$2` file. A part file per Pod is resumed after a restart of the container, and becomes the file in one step.
+/// `$1` URL, `$2` file. A part file per Pod is resumed after a restart of the container, and becomes the file in one step. A shell
+/// that waits, unlike one with a command in front, ends when its Pod is deleted.
 const DOWNLOAD: &str = r#"set -eu
+trap 'exit 143' TERM
 url=$1 file=$2 part=$2.part-$HOSTNAME
 if [ -f "$file" ]; then echo "$file is there"; exit 0; fi
 mkdir -p "${file%/*}"
 echo "loading $file"
 code=0
 { if [ -n "${AUTHORIZATION:-}" ]; then printf 'header = "Authorization: %s"\n' "$AUTHORIZATION"; fi; } |
-  curl --config - --fail --location --silent --show-error --retry 5 --retry-connrefused --continue-at - --output "$part" "$url" || code=$?
+  curl --config - --fail --location --silent --show-error --retry 5 --retry-connrefused --continue-at - --output "$part" "$url" &
+wait "$!" || code=$?
 case $code in
   0) ;;
-  22|33|36) rm -f "$part"; echo "cannot load $url: curl ended with $code" >&2; exit "$code" ;;
-  *) echo "cannot load $url: curl ended with $code; resuming at the next start" >&2; exit "$code" ;;
+  22|33|36) rm -f "$part"; echo "error: cannot load $url: curl ended with $code" >&2; exit "$code" ;;
+  *) echo "error: cannot load $url: curl ended with $code; resuming at the next start" >&2; exit "$code" ;;
 esac
 mv "$part" "$file"
 rm -f "$file".part-*

@@ -7,7 +7,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::PodContext;
 use super::status::{Transitions, render};
@@ -15,6 +15,8 @@ use super::status::{Transitions, render};
 #[derive(Default)]
 struct Written {
     status: Option<Value>,
+    /// Resource version that the API server gave to it.
+    version: u64,
     transitions: Transitions,
 }
 
@@ -36,23 +38,48 @@ impl Writer {
     pub(crate) async fn keep_writing(&self) {
         let mut board = self.context.board.subscribe();
         let mut object = self.context.latest.clone();
-        let gated = self
-            .context
-            .spec
-            .readiness_gates
-            .as_ref()
-            .is_some_and(|gates| !gates.is_empty());
         loop {
             tokio::time::sleep(self.context.shared.options.status_window).await;
             board.mark_unchanged();
             self.flush().await;
             let woken = tokio::select! {
                 changed = board.changed() => changed,
-                // Conditions that others write decide about readiness too.
-                changed = object.changed(), if gated => changed,
+                overwritten = self.overwritten(&mut object) => overwritten,
             };
             if woken.is_err() {
                 std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Resolves when readiness is not what was written. Others write it too: the node controller takes it from the Pods of
+    /// a node that is silent, and whoever owns a readiness gate decides about it.
+    async fn overwritten(
+        &self,
+        object: &mut watch::Receiver<Arc<Pod>>,
+    ) -> Result<(), watch::error::RecvError> {
+        let others_decide = self
+            .context
+            .spec
+            .readiness_gates
+            .as_ref()
+            .is_some_and(|gates| !gates.is_empty());
+        loop {
+            object.changed().await?;
+            if others_decide {
+                return Ok(());
+            }
+            let pod = Arc::clone(&object.borrow_and_update());
+            let mut written = self.written.lock().await;
+            let later = version(&pod) > written.version;
+            if later
+                && written
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| ready(status) != ready_in(&pod))
+            {
+                written.status = None;
+                return Ok(());
             }
         }
     }
@@ -88,9 +115,11 @@ impl Writer {
         let pods: Api<Pod> = Api::namespaced(context.shared.client.clone(), &context.namespace);
         // The uid keeps the patch off a younger Pod of the same name.
         let patch = json!({ "metadata": { "uid": context.uid }, "status": status });
-        pods.patch_status(&context.name, &PatchParams::default(), &Patch::Strategic(patch))
+        let stored = pods
+            .patch_status(&context.name, &PatchParams::default(), &Patch::Strategic(patch))
             .await?;
         drop(permit);
+        written.version = version(&stored);
         written.status = Some(status);
         Ok(())
     }
@@ -103,4 +132,26 @@ impl Writer {
             .wait_for(|nodes| nodes.get(node).is_none_or(|fault| !fault.silent))
             .await;
     }
+}
+
+/// Resource versions of one kind are numbers that grow.
+fn version(pod: &Pod) -> u64 {
+    let version = pod.metadata.resource_version.as_deref();
+    version.and_then(|version| version.parse().ok()).unwrap_or(0)
+}
+
+fn ready_in(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn ready(status: &Value) -> bool {
+    let conditions = status.get("conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
