@@ -30,21 +30,22 @@ impl Sandbox {
     }
 
     fn run(&self, command: &[String]) -> Output {
+        self.command(command).output().unwrap()
+    }
+
+    fn command(&self, command: &[String]) -> Command {
         let path = format!("{}:/usr/bin:/bin", self.0.join("bin").display());
         let root = self.0.display().to_string();
         let inside = command.iter().map(|word| word.replace("/models", &root));
         let mut inside = inside.collect::<Vec<_>>().into_iter();
-        Command::new(inside.next().unwrap())
-            .args(inside)
-            .env_clear()
-            .envs([
-                ("PATH", path.as_str()),
-                ("HOSTNAME", "pod-1"),
-                ("ROOT", root.as_str()),
-                ("TMPDIR", root.as_str()),
-            ])
-            .output()
-            .unwrap()
+        let mut program = Command::new(inside.next().unwrap());
+        program.args(inside).env_clear().envs([
+            ("PATH", path.as_str()),
+            ("HOSTNAME", "pod-1"),
+            ("ROOT", root.as_str()),
+            ("TMPDIR", root.as_str()),
+        ]);
+        program
     }
 
     fn text(&self, file: &str) -> String {
@@ -92,6 +93,38 @@ fn a_download_is_resumed_finished_in_one_step_and_skipped_when_it_is_there() {
 
     assert!(sandbox.run(&command).status.success());
     assert_eq!(sandbox.text("calls").lines().count(), 2, "not loaded again");
+}
+
+#[test]
+fn loaders_end_when_their_pod_is_deleted() {
+    for (name, program, command) in [
+        (
+            "curl",
+            "touch \"$ROOT/busy\"; exec sleep 3",
+            init_command(Engine::Generic, "https://h/model.gguf"),
+        ),
+        (
+            "ollama",
+            "case $1 in serve) exec sleep 3;; list) ;; show) exit 1;; pull) touch \"$ROOT/busy\"; exec sleep 3;; esac",
+            init_command(Engine::Ollama, "ollama://x"),
+        ),
+    ] {
+        let sandbox = Sandbox::new(&format!("deleted-{name}"));
+        sandbox.program(name, program);
+        let mut shell = sandbox.command(&command).spawn().unwrap();
+        while !sandbox.0.join("busy").exists() {
+            std::thread::yield_now();
+        }
+        let pid = shell.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(shell.wait().unwrap().code(), Some(143), "{name}");
+    }
 }
 
 #[test]
