@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# The operator on a real cluster: installed by image and manifest into Pods of its own, with this project's examples as
+# real containers. Works on whatever cluster KUBECONFIG names; makes its own namespaces and removes them.
+#
+#   IMG=registry/llm-operator:tag hack/e2e.sh        IMG must be an image that the cluster can pull
+#
+# Variables, all optional but IMG:
+#   E2E_BUILD=1              build and push IMG first (needs docker)
+#   E2E_GPT_SMALL_V1, _V2    images for `your-registry/gpt-small:v1` and its next version: anything that answers
+#                            POST /v1/chat/completions on $PORT
+#   E2E_VLLM_IMAGE, E2E_OLLAMA_IMAGE, E2E_BUSYBOX_IMAGE   instead of the examples' images, e.g. from a mirror
+#   E2E_TIMEOUT=180          seconds that a model may take to be Ready (large images on a slow network need more)
+#   E2E_KEEP=1               leave everything in place for a look
+# Not part of `make test`: it needs a cluster with at least two CPUs, 4 GiB and a default storage class.
+set -Eeuo pipefail
+cd "$(dirname "$0")/.."
+
+KUBECTL=${KUBECTL:-kubectl}
+TIMEOUT=${E2E_TIMEOUT:-180}
+NS=llm-e2e              # any image: Pod Security level baseline
+NS_STRICT=llm-e2e-strict    # vLLM and Ollama: level restricted
+NS_BROKEN=llm-e2e-broken    # what must be explained
+
+for part in lib preflight install serving security restarts rollout leadership diagnosis rest uninstall; do
+  # shellcheck source=/dev/null
+  source "hack/e2e/$part.sh"
+done
+
+finish() {
+  local code=$?
+  trap - EXIT INT TERM ERR
+  if [ "$code" -ne 0 ] && [ "${#FAILED[@]}" -eq 0 ]; then failed "the test itself, at ${WHERE:-a signal} (exit code $code)"; fi
+  [ "${#FAILED[@]}" -eq 0 ] && [ "$code" -eq 0 ] || post_mortem
+  if [ -n "${E2E_KEEP:-}" ]; then say "E2E_KEEP: everything is left in place"; else clean_up; fi
+  verdict
+  [ "${#FAILED[@]}" -eq 0 ] && [ "$code" -eq 0 ] || exit 1
+}
+
+preflight
+trap finish EXIT
+trap 'exit 130' INT TERM
+trap 'WHERE="${BASH_SOURCE[0]} line $LINENO"' ERR
+
+install_operator
+serve_examples
+check_security
+check_restarts
+check_rollout
+check_leadership
+check_diagnosis
+check_rest
+check_uninstall

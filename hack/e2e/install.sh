@@ -1,0 +1,42 @@
+# The operator by image and manifest, as `make deploy` does it.
+# shellcheck shell=bash
+
+install_operator() {
+  step "install"
+  must "make deploy" make --no-print-directory deploy IMG="$IMG" KUBECTL="$KUBECTL"
+  must "definitions are established" k wait --for=condition=Established --timeout=60s \
+    crd/llmmodels.llm.example.com crd/llmdeployments.llm.example.com
+  must "both replicas are rolled out" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
+  check "two replicas are ready" equals 2 field llm-system deployment/llm-operator '{.status.readyReplicas}'
+  must "one replica leads" within 30 leads
+  for namespace in "$NS" "$NS_STRICT" "$NS_BROKEN"; do
+    k create namespace "$namespace" >/dev/null
+  done
+  k label namespace "$NS" "$NS_BROKEN" pod-security.kubernetes.io/enforce=baseline >/dev/null
+  k label namespace "$NS_STRICT" pod-security.kubernetes.io/enforce=restricted >/dev/null
+  with_images <hack/e2e/client.yaml | k apply -n "$NS" -f - >/dev/null
+  must "a client's Pod runs in the cluster" k wait -n "$NS" --for=condition=Ready --timeout="${TIMEOUT}s" pod/e2e-client
+  check "the operator answers /healthz and /metrics" operator_pages
+}
+
+leads() {
+  local holder
+  holder=$(leader)
+  [ -n "$holder" ] && k get pod -n llm-system "$holder" >/dev/null
+}
+
+operator_pages() {
+  local ip
+  ip=$(field llm-system "pod/$(leader)" '{.status.podIP}')
+  prints ok client wget -q -O - "http://$ip:8080/healthz" &&
+    prints 'role: leader' client wget -q -O - "http://$ip:8080/readyz" &&
+    prints 'llm_operator_leader 1' client wget -q -O - "http://$ip:8080/metrics"
+}
+
+# The examples' images, or what the caller has instead of them.
+with_images() {
+  sed -e "s|your-registry/gpt-small:v1|${E2E_GPT_SMALL_V1:-your-registry/gpt-small:v1}|" \
+    -e "s|vllm/vllm-openai:v0.33.0|${E2E_VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}|" \
+    -e "s|ollama/ollama:latest|${E2E_OLLAMA_IMAGE:-ollama/ollama:latest}|" \
+    -e "s|busybox:1.36|${E2E_BUSYBOX_IMAGE:-busybox:1.36}|"
+}

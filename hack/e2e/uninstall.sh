@@ -1,0 +1,56 @@
+# Without the operator models go on serving; a new operator changes nothing; deleting resources leaves nothing.
+# shellcheck shell=bash
+
+CHILDREN=deployments,replicasets,pods,services,networkpolicies,poddisruptionbudgets,persistentvolumeclaims
+
+check_uninstall() {
+  step "uninstall"
+  local before
+  before=$(versions)
+  check "make undeploy" make --no-print-directory undeploy KUBECTL="$KUBECTL"
+  check "the operator's Pods are gone" k wait -n llm-system --for=delete pod -l app=llm-operator --timeout=60s
+  check "chat-service answers without the operator" prints '"content"' \
+    ask "http://chat-service.$NS:8080/v1/chat/completions" "{$CHAT_JSON}"
+  check "make deploy again" make --no-print-directory deploy IMG="$IMG" KUBECTL="$KUBECTL"
+  check "the operator is back" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
+  check "it leads" within 40 leads
+  # The first reconcile of every resource is over when the new leader counts them.
+  check "it knows every resource" within 30 prints 'llm_operator_resources{kind="LLMDeployment",state="Ready"} 3' leaders_metrics
+  check "a new operator changed no object" equals "$before" versions
+
+  k delete llmdeployments.llm.example.com,llmmodels.llm.example.com -n "$NS" --all >/dev/null
+  k delete llmdeployments.llm.example.com,llmmodels.llm.example.com -n "$NS_STRICT" --all >/dev/null
+  check "nothing of the pair is left" within 120 nothing children "$NS"
+  check "nothing of vLLM and Ollama is left, claims neither" within 120 nothing children "$NS_STRICT"
+}
+
+# Name and resourceVersion of what the operator writes.
+versions() {
+  local namespace
+  for namespace in "$NS" "$NS_STRICT"; do
+    k get services,networkpolicies,poddisruptionbudgets,persistentvolumeclaims,llmdeployments.llm.example.com,llmmodels.llm.example.com \
+      -n "$namespace" -o 'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}'
+    k get deployments -n "$namespace" -o 'jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.generation}{"\n"}{end}'
+  done
+}
+
+leaders_metrics() {
+  client wget -q -O - "http://$(field llm-system "pod/$(leader)" '{.status.podIP}'):8080/metrics"
+}
+
+children() {
+  k get "$CHILDREN" -n "$1" -l app.kubernetes.io/managed-by=llm-operator -o name
+}
+
+# Removes all that this test made, whatever state it is in.
+clean_up() {
+  step "clean up"
+  k delete namespace "$NS" "$NS_STRICT" "$NS_BROKEN" --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
+  make --no-print-directory undeploy uninstall KUBECTL="$KUBECTL" >/dev/null 2>&1 || true
+  k delete namespace llm-system --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
+  check "nothing is left in the cluster" nothing leftovers
+}
+
+leftovers() {
+  k get namespaces,customresourcedefinitions,clusterroles,clusterrolebindings -o name | grep -E 'llm-(e2e|system|operator)|llm\.example\.com' || true
+}
