@@ -71,7 +71,7 @@ impl Operator {
         }
     }
 
-    /// Waits for the caches, then reconciles until `stop`; what is under way is finished first.
+    /// Waits for the caches, then reconciles until `stop`; what is under way is finished first, Events included.
     pub async fn run(&self, stop: CancellationToken) {
         tokio::select! {
             () = self.watches.wait_settled() => {}
@@ -82,6 +82,7 @@ impl Operator {
             .with(LLMModelReconciler::new(self.context.clone()))
             .concurrency(self.options.workers);
         tokio::join!(runner.run(stop.clone()), self.resync(stop));
+        self.context.recorder.flush().await;
     }
 
     /// Whether every cache may be relied on.

@@ -13,7 +13,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{Api, Client, api::PostParams};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use crate::{jitter::random, metrics::Metrics};
 
@@ -24,7 +27,7 @@ const BURST: f64 = 10.0;
 /// Then one more per this time.
 const REFILL: Duration = Duration::from_secs(30);
 /// Events waiting to be written; more are dropped.
-const QUEUE: usize = 512;
+const QUEUE: usize = 4096;
 
 /// Whether somebody should look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +56,15 @@ pub struct NewEvent {
 /// Takes events; clones share one queue.
 #[derive(Clone)]
 pub struct EventRecorder {
-    sender: mpsc::Sender<NewEvent>,
+    sender: mpsc::Sender<Order>,
     metrics: Metrics,
+}
+
+/// What the writer is asked for, in this order.
+enum Order {
+    Write(Box<NewEvent>),
+    /// Answer when everything before is done.
+    Flush(oneshot::Sender<()>),
 }
 
 impl fmt::Debug for EventRecorder {
@@ -81,8 +91,17 @@ impl EventRecorder {
 
     /// Hands an event to the writer. Returns at once; does nothing while this process does not lead.
     pub fn record(&self, event: NewEvent) {
-        if self.metrics.leads() && self.sender.try_send(event).is_err() {
+        if self.metrics.leads() && self.sender.try_send(Order::Write(Box::new(event))).is_err() {
             self.metrics.event_dropped();
+        }
+    }
+
+    /// Returns when everything that was recorded before is written or dropped: before the lease is given back.
+    pub async fn flush(&self) {
+        let (done, wait) = oneshot::channel();
+        if self.sender.send(Order::Flush(done)).await.is_ok() {
+            // An error says that the writer is gone, and with it what could be waited for.
+            let _ = wait.await;
         }
     }
 }
@@ -96,26 +115,32 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(mut self, mut receiver: mpsc::Receiver<NewEvent>) {
-        while let Some(event) = receiver.recv().await {
-            let object = event.regarding.uid.clone().unwrap_or_default();
-            if !self.budgets.take(object, Instant::now()) {
-                self.metrics.event_dropped();
-                continue;
+    async fn run(mut self, mut receiver: mpsc::Receiver<Order>) {
+        while let Some(order) = receiver.recv().await {
+            match order {
+                Order::Write(event) => self.write(*event).await,
+                // Nobody waits any more: nothing to tell.
+                Order::Flush(done) => drop(done.send(())),
             }
-            let event = to_event(event, &self.component, &self.instance, Timestamp::now());
-            let namespace = event.metadata.namespace.clone().unwrap_or_default();
-            let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-            match api.create(&PostParams::default(), &event).await {
-                Ok(_) => self.metrics.event_written(),
-                Err(error) => {
-                    self.metrics.event_dropped();
-                    tracing::debug!(
-                        reason = event.reason,
-                        "event not written: {}",
-                        crate::apply::innermost(&error)
-                    );
-                }
+        }
+    }
+
+    async fn write(&mut self, event: NewEvent) {
+        let object = event.regarding.uid.clone().unwrap_or_default();
+        // The lease may have been lost since this was recorded.
+        if !self.metrics.leads() || !self.budgets.take(object, Instant::now()) {
+            self.metrics.event_dropped();
+            return;
+        }
+        let event = to_event(event, &self.component, &self.instance, Timestamp::now());
+        let namespace = event.metadata.namespace.clone().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        match api.create(&PostParams::default(), &event).await {
+            Ok(_) => self.metrics.event_written(),
+            Err(error) => {
+                self.metrics.event_dropped();
+                let why = crate::apply::innermost(&error);
+                tracing::debug!(reason = event.reason, "event not written: {why}");
             }
         }
     }
