@@ -94,6 +94,8 @@ async fn ready_tells_the_truth() {
             );
         }
     }
+    // Its successor takes its time, or nobody would see that it is missing.
+    faults(bed).stall_load(&case.target());
     let pod = case.pods().await.remove(0).name_any();
     space.delete::<Pod>(&pod).await;
     let status = space
@@ -102,5 +104,6 @@ async fn ready_tells_the_truth() {
         })
         .await;
     assert_eq!(status.ready_replicas, Some(0));
+    faults(bed).heal(&case.target());
     case.healed().await;
 }
