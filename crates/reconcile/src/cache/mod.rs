@@ -6,6 +6,7 @@
 
 mod child;
 mod echo;
+mod index;
 mod raw;
 mod spec;
 mod store;

@@ -4,7 +4,7 @@
 //! versions, which is what makes it safe to enter the answer of our own write before its echo arrives.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -13,14 +13,13 @@ use parking_lot::RwLock;
 
 use super::{
     echo::Echoes,
+    index::{FullName, Index},
     raw::RawObject,
     spec::{CacheSpec, Change},
     watch::WatchState,
 };
 use crate::{key::ObjectKey, runner::WorkQueue};
 
-/// Namespace and name.
-type FullName = (Arc<str>, Arc<str>);
 type Readable<T> = Result<Arc<T>, Arc<str>>;
 /// What was there before, and what is there now.
 type Replaced<T> = (Option<Readable<T>>, Readable<T>);
@@ -42,7 +41,7 @@ struct Stream {
 
 struct Held<T> {
     objects: HashMap<Box<str>, HashMap<Box<str>, Entry<T>>>,
-    index: HashMap<Box<str>, BTreeSet<FullName>>,
+    index: Index,
     streams: Vec<Stream>,
     count: usize,
 }
@@ -72,7 +71,7 @@ impl<T> WatchCache<T> {
         Self {
             held: RwLock::new(Held {
                 objects: HashMap::new(),
-                index: HashMap::new(),
+                index: Index::default(),
                 streams: (0..streams).map(|_| Stream::default()).collect(),
                 count: 0,
             }),
@@ -121,10 +120,8 @@ impl<T> WatchCache<T> {
     /// All readable objects filed under `key` by the spec's index, ordered by namespace and name.
     pub fn indexed(&self, key: &str) -> Vec<Arc<T>> {
         let held = self.held.read();
-        let Some(names) = held.index.get(key) else {
-            return Vec::new();
-        };
-        names
+        held.index
+            .names(key)
             .iter()
             .filter_map(|(namespace, name)| held.objects.get(&**namespace)?.get(&**name)?.value.clone().ok())
             .collect()
@@ -132,12 +129,7 @@ impl<T> WatchCache<T> {
 
     /// Namespace and name of all objects filed under `key`, in order.
     pub fn indexed_names(&self, key: &str) -> Vec<FullName> {
-        self.held
-            .read()
-            .index
-            .get(key)
-            .map(|names| names.iter().cloned().collect())
-            .unwrap_or_default()
+        self.held.read().index.names(key).to_vec()
     }
 
     /// All readable objects, in no particular order; of one namespace when given.
@@ -329,10 +321,7 @@ impl<T> WatchCache<T> {
         let old = self.remove(held, raw.namespace(), raw.name());
         if let Ok(value) = &value {
             for key in (self.spec.index)(value) {
-                held.index
-                    .entry(key.into())
-                    .or_default()
-                    .insert((raw.namespace().into(), raw.name().into()));
+                held.index.add(key, raw.namespace(), raw.name());
             }
         }
         let entry = Entry {
@@ -367,12 +356,7 @@ impl<T> WatchCache<T> {
         held.count -= 1;
         if let Ok(value) = &entry.value {
             for key in (self.spec.index)(value) {
-                if let Some(names) = held.index.get_mut(key.as_str()) {
-                    names.remove(&(Arc::from(namespace), Arc::from(name)));
-                    if names.is_empty() {
-                        held.index.remove(key.as_str());
-                    }
-                }
+                held.index.remove(&key, namespace, name);
             }
         }
         Some(entry.value)
