@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use diagnosis::{
     Surroundings,
-    facts::{ClaimFacts, EventFacts, NodeFacts, Owner, PodFacts, WorkloadFacts},
+    facts::{ClaimFacts, EventFacts, NodeFacts, PodFacts, WorkloadFacts},
 };
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -18,11 +18,15 @@ use k8s_openapi::api::{
     storage::v1::StorageClass,
 };
 use reconcile::{
-    CacheSpec, Change, Child, MANAGED_BY_SELECTOR, ObjectKey, RawObject, WatchCache, Watches,
+    CacheSpec, Child, MANAGED_BY_SELECTOR, ObjectKey, RawObject, WatchCache, Watches,
     cache::{ChildView, WatchState},
 };
 
-use crate::{llm_deployment, llm_model, scaler::Scaler, triggers};
+use crate::{
+    kinds::{LLM_DEPLOYMENT, LLM_MODEL},
+    scaler::Scaler,
+    triggers,
+};
 
 /// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
 const POD_BURST: Duration = Duration::from_millis(150);
@@ -90,7 +94,7 @@ impl Caches {
                         .map(|object: Deployment| WorkloadFacts::from(&object))
                 })
                 .coalesce(POD_BURST)
-                .on_change(child_changed),
+                .on_change(triggers::child_changed),
             ),
             services: watches.start(plain_child::<Service>()),
             network_policies: watches.start(plain_child::<NetworkPolicy>()),
@@ -168,8 +172,8 @@ impl Caches {
         let deployments = self.deployments.names().into_iter();
         let models = self.models.names().into_iter();
         deployments
-            .map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name))
-            .chain(models.map(|(namespace, name)| ObjectKey::new(llm_model::KIND, namespace, name)))
+            .map(|(namespace, name)| ObjectKey::new(LLM_DEPLOYMENT, namespace, name))
+            .chain(models.map(|(namespace, name)| ObjectKey::new(LLM_MODEL, namespace, name)))
             .collect()
     }
 }
@@ -178,18 +182,7 @@ fn plain_child<K>() -> CacheSpec<Child<()>>
 where
     K: kube::Resource<DynamicType = ()>,
 {
-    CacheSpec::children::<K>(|_: &RawObject| Ok(())).on_change(child_changed)
-}
-
-fn child_changed<F>(change: &Change<'_, Child<F>>) -> Vec<ObjectKey> {
-    let mut keys = change.owner_key(&[llm_deployment::KIND]);
-    let is_gone = change.new.is_none();
-    let namesake = ObjectKey::new(llm_deployment::KIND, change.namespace, change.name);
-    // Somebody else's object in our place may be what the deployment of its name waits for.
-    if is_gone && !keys.contains(&namesake) {
-        keys.push(namesake);
-    }
-    keys
+    CacheSpec::children::<K>(|_: &RawObject| Ok(())).on_change(triggers::child_changed)
 }
 
 /// Warning events about one kind of object; they tell what conditions do not: a probe's words, a volume that is missing.
@@ -241,10 +234,4 @@ impl Surroundings for Caches {
             names.map(|(_, name)| (*name).into()).collect()
         })
     }
-}
-
-/// The deployment that a Pod belongs to, if it is one of ours.
-pub(crate) fn owner_of(owner: Option<&Owner>, namespace: &str) -> Option<ObjectKey> {
-    let owner = owner.filter(|owner| *owner.kind == *triggers::KIND_LABEL)?;
-    Some(ObjectKey::new(llm_deployment::KIND, namespace, &*owner.name))
 }

@@ -5,8 +5,8 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt};
 use reconcile::{
-    Applier, EventKind, EventRecorder, Failure, Metrics, NewEvent, ObjectKey, Outcome, StatusWriter,
-    WatchCache,
+    Applier, ApplyError, EventKind, EventRecorder, Failure, Metrics, NewEvent, ObjectKey, Outcome,
+    StatusWriter, WatchCache,
 };
 
 use crate::caches::Caches;
@@ -55,9 +55,8 @@ impl Context {
     pub fn tell<K: Resource<DynamicType = ()>>(
         &self,
         object: &K,
-        kind: &str,
         event: EventKind,
-        reason: String,
+        reason: impl Into<String>,
         action: &str,
         note: String,
     ) {
@@ -65,15 +64,25 @@ impl Context {
             kind: event,
             regarding: ObjectReference {
                 api_version: Some(K::api_version(&()).into_owned()),
-                kind: Some(kind.to_owned()),
+                kind: Some(K::kind(&()).into_owned()),
                 name: Some(object.name_any()),
                 namespace: object.namespace(),
                 uid: object.uid(),
                 ..ObjectReference::default()
             },
-            reason,
+            reason: reason.into(),
             action: action.to_owned(),
             note,
         });
+    }
+}
+
+/// An error of the apply step or of a status write, as the work queue wants it.
+pub fn failure(error: &ApplyError) -> Failure {
+    let words = error.to_string();
+    if error.retryable() {
+        Failure::retry(error.reason(), words)
+    } else {
+        Failure::terminal(error.reason(), words)
     }
 }

@@ -5,10 +5,12 @@
 
 pub mod caches;
 pub mod context;
+pub mod kinds;
 pub mod llm_deployment;
 pub mod llm_model;
 pub mod operator;
 pub mod reason;
+pub mod referents;
 pub mod render;
 pub mod scaler;
 mod triggers;

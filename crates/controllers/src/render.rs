@@ -8,11 +8,14 @@ use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use diagnosis::facts::{ClaimFacts, NodeFacts};
 use serving::plan::ServingPlan;
 
-use crate::llm_deployment::{
-    accept::{self, Rejection, access_mode, named_claims},
-    apply::desired,
-    observe::gpu_need,
-    validate::Referents,
+use crate::{
+    llm_deployment::{
+        accept::{self, Rejection},
+        apply::desired,
+        observe::gpu_need,
+        validate::Referents,
+    },
+    referents::claim_modes,
 };
 
 /// Uid of an owner that was never stored.
@@ -107,12 +110,9 @@ fn one(input: &Input, deployment: &LLMDeployment) -> Result<Rendered, RenderErro
 }
 
 fn referents(input: &Input, namespace: &str, model: &LLMModel) -> Referents {
-    let claims = named_claims(model).into_iter().filter_map(|claim| {
-        let mode = access_mode(input.claims.get(&(namespace.to_owned(), claim.clone()))?)?;
-        Some((claim, mode))
-    });
+    let claim = |name: &str| input.claims.get(&(namespace.to_owned(), name.to_owned()));
     Referents {
-        claims: claims.collect(),
+        claims: claim_modes(model, claim),
         most_replicas: None,
         operator_namespace: input.operator_namespace.clone(),
     }

@@ -6,19 +6,16 @@
 use std::sync::Arc;
 
 use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
-use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, PodFacts};
+use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, Owner, PodFacts};
 use kube::ResourceExt;
-use reconcile::{Change, ObjectKey, WatchCache};
+use reconcile::{Change, Child, ObjectKey, WatchCache};
 
 use crate::{
-    caches::owner_of,
-    llm_deployment::{self, accept},
-    llm_model,
+    kinds::{LLM_DEPLOYMENT, LLM_DEPLOYMENT_LABEL, LLM_MODEL},
+    referents::named_claims,
     scaler::Scaler,
 };
 
-/// `<lower case kind>.<group>` of a deployment, the value of the Pods' label `llm-operator.io/kind`.
-pub(crate) const KIND_LABEL: &str = "llmdeployment.llm.example.com";
 /// Index key of Pods that ask for devices.
 pub(crate) const HOLDS_DEVICES: &str = "devices";
 
@@ -41,7 +38,7 @@ pub(crate) fn deployment_keys(deployment: &LLMDeployment) -> Vec<String> {
 /// Index keys: models by the claims that they name.
 pub(crate) fn claim_keys(model: &LLMModel) -> Vec<String> {
     let namespace = model.metadata.namespace.as_deref().unwrap_or_default();
-    accept::named_claims(model)
+    named_claims(model)
         .iter()
         .map(|claim| named("claim", namespace, claim))
         .collect()
@@ -80,7 +77,7 @@ fn named(what: &str, namespace: &str, name: &str) -> String {
 
 /// Itself, when its spec changed or it comes or goes; its own status wakes nobody.
 pub(crate) fn deployment_changed(change: &Change<'_, LLMDeployment>) -> Vec<ObjectKey> {
-    root_changed(change, llm_deployment::KIND).into_iter().collect()
+    root_changed(change, LLM_DEPLOYMENT).into_iter().collect()
 }
 
 /// Itself and every deployment that names it.
@@ -88,13 +85,13 @@ pub(crate) fn model_changed(
     change: &Change<'_, LLMModel>,
     users: &WatchCache<LLMDeployment>,
 ) -> Vec<ObjectKey> {
-    let Some(itself) = root_changed(change, llm_model::KIND) else {
+    let Some(itself) = root_changed(change, LLM_MODEL) else {
         return Vec::new();
     };
     let users = users
         .indexed_names(&named("model", change.namespace, change.name))
         .into_iter();
-    let deployments = users.map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name));
+    let deployments = users.map(|(namespace, name)| ObjectKey::new(LLM_DEPLOYMENT, namespace, name));
     deployments.chain([itself]).collect()
 }
 
@@ -156,8 +153,20 @@ pub(crate) fn class_changed(
 fn waiting_for_gpus(deployments: &WatchCache<LLMDeployment>) -> Vec<ObjectKey> {
     let waiting = deployments.indexed_names(WAITS_FOR_GPUS).into_iter();
     waiting
-        .map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name))
+        .map(|(namespace, name)| ObjectKey::new(LLM_DEPLOYMENT, namespace, name))
         .collect()
+}
+
+/// The owner of a child; and when one goes, the deployment of its name.
+pub(crate) fn child_changed<F>(change: &Change<'_, Child<F>>) -> Vec<ObjectKey> {
+    let mut keys = change.owner_key(&[LLM_DEPLOYMENT]);
+    let is_gone = change.new.is_none();
+    let namesake = ObjectKey::new(LLM_DEPLOYMENT, change.namespace, change.name);
+    // Somebody else's object in our place may be what the deployment of its name waits for.
+    if is_gone && !keys.contains(&namesake) {
+        keys.push(namesake);
+    }
+    keys
 }
 
 /// The deployments whose child is, or was, the autoscaler's target.
@@ -170,7 +179,7 @@ pub(crate) fn scaler_changed(change: &Change<'_, Scaler>) -> Vec<ObjectKey> {
         .flatten()
         .filter_map(|scaler| scaler.deployment.as_deref());
     let mut keys: Vec<ObjectKey> = targets
-        .map(|target| ObjectKey::new(llm_deployment::KIND, change.namespace, target))
+        .map(|target| ObjectKey::new(LLM_DEPLOYMENT, change.namespace, target))
         .collect();
     keys.dedup();
     keys
@@ -189,14 +198,10 @@ pub(crate) fn claim_changed(
     let mut keys: Vec<ObjectKey> = models
         .iter()
         .flat_map(|(namespace, model)| users.indexed_names(&named("model", namespace, model)))
-        .map(|(namespace, name)| ObjectKey::new(llm_deployment::KIND, namespace, name))
+        .map(|(namespace, name)| ObjectKey::new(LLM_DEPLOYMENT, namespace, name))
         .collect();
     if users.get(change.namespace, change.name).is_some() {
-        keys.push(ObjectKey::new(
-            llm_deployment::KIND,
-            change.namespace,
-            change.name,
-        ));
+        keys.push(ObjectKey::new(LLM_DEPLOYMENT, change.namespace, change.name));
     }
     keys
 }
@@ -221,7 +226,7 @@ fn not_ready(deployments: &WatchCache<LLMDeployment>) -> Vec<ObjectKey> {
     waiting
         .map(|deployment| {
             ObjectKey::new(
-                llm_deployment::KIND,
+                LLM_DEPLOYMENT,
                 deployment.namespace().unwrap_or_default(),
                 deployment.name_any(),
             )
@@ -254,4 +259,10 @@ pub(crate) fn event_changed(change: &Change<'_, EventFacts>, pods: &WatchCache<P
         .collect();
     keys.dedup();
     keys
+}
+
+/// The deployment that a Pod belongs to, if it is one of ours.
+fn owner_of(owner: Option<&Owner>, namespace: &str) -> Option<ObjectKey> {
+    let owner = owner.filter(|owner| *owner.kind == *LLM_DEPLOYMENT_LABEL)?;
+    Some(ObjectKey::new(LLM_DEPLOYMENT, namespace, &*owner.name))
 }

@@ -2,17 +2,11 @@
 //!
 //! In: the resource and the caches. Out: a [`ServingPlan`] or a [`Rejection`]. It writes nothing.
 
-use std::collections::BTreeMap;
-
-use api::{
-    llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
-    shared::AccessMode,
-};
-use diagnosis::facts::ClaimFacts;
+use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use serving::{field_error::FieldError, plan::ServingPlan};
 
 use super::validate::{Referents, validate};
-use crate::{caches::Caches, reason::Reason, scaler::Scaler};
+use crate::{caches::Caches, reason::Reason, referents::claim_modes, scaler::Scaler};
 
 /// Why a deployment cannot be acted on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,13 +87,7 @@ pub fn accept(
         return Err(Rejection::ModelNotFound { model: model.clone() });
     };
     let referents = Referents {
-        claims: claims_named_by(&found, |claim| {
-            caches
-                .claims
-                .get(namespace, claim)
-                .as_deref()
-                .and_then(access_mode)
-        }),
+        claims: claim_modes(&found, |claim| caches.claims.get(namespace, claim)),
         most_replicas: scaler.map(|scaler| scaler.most),
         operator_namespace: operator_namespace.to_owned(),
     };
@@ -122,42 +110,4 @@ pub fn plan(
             model: model.metadata.name.clone().unwrap_or_default(),
             errors,
         })
-}
-
-/// The claims that exist among those that a model names.
-fn claims_named_by(
-    model: &LLMModel,
-    mode: impl Fn(&str) -> Option<AccessMode>,
-) -> BTreeMap<String, AccessMode> {
-    named_claims(model)
-        .into_iter()
-        .filter_map(|claim| Some((claim.clone(), mode(&claim)?)))
-        .collect()
-}
-
-/// Names of the claims that a model expects to exist.
-pub fn named_claims(model: &LLMModel) -> Vec<String> {
-    let existing = model
-        .spec
-        .storage
-        .as_ref()
-        .and_then(|storage| storage.existing_claim.clone());
-    let source = model.spec.source.as_ref().and_then(|source| {
-        let path = source.uri.strip_prefix("pvc://")?;
-        path.split('/').next().map(str::to_owned)
-    });
-    existing.into_iter().chain(source).collect()
-}
-
-/// The widest of a claim's access modes: what its volume can do for several Pods.
-pub fn access_mode(claim: &ClaimFacts) -> Option<AccessMode> {
-    let has = |mode: AccessMode| claim.access_modes.iter().any(|one| &**one == mode.as_str());
-    [
-        AccessMode::ReadWriteMany,
-        AccessMode::ReadOnlyMany,
-        AccessMode::ReadWriteOnce,
-        AccessMode::ReadWriteOncePod,
-    ]
-    .into_iter()
-    .find(|mode| has(*mode))
 }

@@ -9,10 +9,3 @@ pub mod observe;
 pub mod reconcile;
 pub mod status;
 pub mod validate;
-
-/// API group.
-pub const GROUP: &str = "llm.example.com";
-/// API version.
-pub const VERSION: &str = "v1alpha1";
-/// Kind, as in keys, owner references and events.
-pub const KIND: &str = "LLMDeployment";

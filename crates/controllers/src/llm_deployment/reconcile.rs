@@ -10,16 +10,21 @@ use api::{
     shared::State,
 };
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget};
+use reconcile::{
+    ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
+    status::StatusWritten,
+};
 
 use super::{
-    KIND,
     accept::accept,
     apply::{self, apply},
     observe::{Observation, observe},
     status::{self, Outcome},
 };
-use crate::context::Context;
+use crate::{
+    context::{Context, failure},
+    kinds::LLM_DEPLOYMENT,
+};
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
 const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
@@ -42,7 +47,7 @@ impl LLMDeploymentReconciler {
 
 impl Reconciler for LLMDeploymentReconciler {
     fn kind(&self) -> &'static str {
-        KIND
+        LLM_DEPLOYMENT
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Failure> {
@@ -100,12 +105,12 @@ async fn write(
 ) -> Result<(), Failure> {
     let target = StatusTarget::of(deployment);
     let stored = deployment.status.as_ref();
-    context
+    let written = context
         .status
         .write(&target, stored, status, &*context.caches.deployments)
         .await
         .map_err(|error| failure(&error))?;
-    if let Some(state) = status.state {
+    if let Some(state) = status.state.filter(|_| written != StatusWritten::Gone) {
         context.metrics.set_state(key, state.as_str());
         if worth_telling(stored, status, state) {
             let kind = if matches!(state, State::Blocked | State::Invalid) {
@@ -114,7 +119,7 @@ async fn write(
                 EventKind::Normal
             };
             let reason = status.reason.clone().unwrap_or_default();
-            context.tell(deployment, KIND, kind, reason, "Reconcile", sentence(status));
+            context.tell(deployment, kind, reason, "Reconcile", sentence(status));
         }
     }
     Ok(())
@@ -149,34 +154,24 @@ fn sentence(status: &LLMDeploymentStatus) -> String {
 }
 
 fn tell_repairs(context: &Context, deployment: &LLMDeployment, done: &apply::Done) {
-    if !done.repaired.is_empty() {
-        let note = format!(
-            "{} had been changed and is as asked for again",
-            done.repaired.join(", ")
-        );
-        context.tell(
-            deployment,
-            KIND,
-            EventKind::Normal,
-            "Repaired".to_owned(),
-            "Apply",
-            note,
-        );
-    }
-    if !done.pruned.is_empty() {
-        let note = format!(
-            "{} is no longer asked for and was deleted",
-            done.pruned.join(", ")
-        );
-        context.tell(
-            deployment,
-            KIND,
-            EventKind::Normal,
-            "Pruned".to_owned(),
-            "Prune",
-            note,
-        );
-    }
+    let tell = |reason: &str, action: &str, objects: &[String], what: &str| {
+        if !objects.is_empty() {
+            let note = format!("{} {what}", objects.join(", "));
+            context.tell(deployment, EventKind::Normal, reason, action, note);
+        }
+    };
+    tell(
+        "Repaired",
+        "Apply",
+        &done.repaired,
+        "had been changed and is as asked for again",
+    );
+    tell(
+        "Pruned",
+        "Prune",
+        &done.pruned,
+        "is no longer asked for and was deleted",
+    );
 }
 
 fn next(applied: Option<Result<apply::Done, ApplyError>>, observed: &Observation) -> Result<Next, Failure> {
@@ -189,14 +184,5 @@ fn next(applied: Option<Result<apply::Done, ApplyError>>, observed: &Observation
             Ok(Next::RequeueAfter(SCHEDULER_PATIENCE))
         }
         None | Some(Ok(_)) => Ok(Next::Done),
-    }
-}
-
-fn failure(error: &ApplyError) -> Failure {
-    let words = error.to_string();
-    if error.retryable() {
-        Failure::retry(error.reason(), words)
-    } else {
-        Failure::terminal(error.reason(), words)
     }
 }

@@ -22,7 +22,7 @@ use serving::{
 };
 
 use crate::{
-    llm_deployment::{GROUP, KIND, VERSION},
+    kinds::{LLM_DEPLOYMENT, LLM_GROUP, LLM_VERSION},
     llm_model::parse::{self, Errors},
 };
 
@@ -86,9 +86,9 @@ pub fn identity(deployment: &LLMDeployment) -> Identity {
         name: text(&deployment.metadata.name),
         namespace: text(&deployment.metadata.namespace),
         uid: text(&deployment.metadata.uid),
-        kind: KIND.to_owned(),
-        group: GROUP.to_owned(),
-        version: VERSION.to_owned(),
+        kind: LLM_DEPLOYMENT.to_owned(),
+        group: LLM_GROUP.to_owned(),
+        version: LLM_VERSION.to_owned(),
     }
 }
 

@@ -3,6 +3,3 @@
 pub mod parse;
 pub mod reconcile;
 pub mod status;
-
-/// Kind, as in keys and events.
-pub const KIND: &str = "LLMModel";

@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use api::shared::State;
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget};
+use reconcile::{EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget, status::StatusWritten};
 
-use super::{KIND, status::status};
-use crate::context::Context;
+use super::status::status;
+use crate::{
+    context::{Context, failure},
+    kinds::LLM_MODEL,
+};
 
 /// Keeps the statuses of `LLMModel`s.
 #[derive(Clone)]
@@ -26,7 +29,7 @@ impl LLMModelReconciler {
 
 impl Reconciler for LLMModelReconciler {
     fn kind(&self) -> &'static str {
-        KIND
+        LLM_MODEL
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Failure> {
@@ -37,11 +40,14 @@ impl Reconciler for LLMModelReconciler {
         let new = status(&model, Timestamp::now());
         let target = StatusTarget::of(&*model);
         let stored = model.status.as_ref();
-        context
+        let written = context
             .status
             .write(&target, stored, &new, &*context.caches.models)
             .await
-            .map_err(|error| Failure::retry(error.reason(), error.to_string()))?;
+            .map_err(|error| failure(&error))?;
+        if written == StatusWritten::Gone {
+            return Ok(Outcome::Done);
+        }
         let state = new.state.unwrap_or(State::Ready);
         context.metrics.set_state(key, state.as_str());
         let before = stored.and_then(|stored| stored.conditions.first());
@@ -50,7 +56,7 @@ impl Reconciler for LLMModelReconciler {
             && before.is_none_or(|before| before.message != condition.message)
         {
             let (reason, note) = (condition.reason.clone(), condition.message.clone());
-            context.tell(&*model, KIND, EventKind::Warning, reason, "Reconcile", note);
+            context.tell(&*model, EventKind::Warning, reason, "Reconcile", note);
         }
         Ok(Outcome::Done)
     }
