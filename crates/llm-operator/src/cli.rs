@@ -112,7 +112,7 @@ pub struct RunArgs {
     pub install_crds: bool,
 
     /// How much to log: error, warn, info, debug, trace, or a filter such as `info,reconcile=debug`
-    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "LEVEL")]
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_parser = log_filter, value_name = "LEVEL")]
     pub log_level: String,
 
     /// Log as readable text or as one JSON object per line
@@ -151,6 +151,40 @@ pub struct RenderArgs {
     /// Namespace of resources that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
+}
+
+impl RunArgs {
+    /// What no single flag shows to be wrong.
+    ///
+    /// # Errors
+    /// Flags that contradict each other.
+    pub fn check(&self) -> Result<(), String> {
+        let ordered = self.lease_retry_period < self.lease_renew_deadline
+            && self.lease_renew_deadline < self.lease_duration;
+        if ordered {
+            return Ok(());
+        }
+        Err(
+            "--lease-duration must be above --lease-renew-deadline, and that above --lease-retry-period; \
+             otherwise two replicas could lead at once"
+                .to_owned(),
+        )
+    }
+}
+
+/// Accepts levels and `target=level`, separated by commas. A word that is no level would pass as the name of a target,
+/// and silence the log.
+fn log_filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    for directive in text.split(',') {
+        let level = directive.rsplit('=').next().unwrap_or(directive).trim();
+        if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
+            return Err(format!(
+                "'{level}' is no level; use error, warn, info, debug or trace"
+            ));
+        }
+    }
+    Ok(text.to_owned())
 }
 
 /// Parses `15s`, `2m`, `500ms`, `1h`: a whole number and a unit, as Go writes durations.
@@ -195,6 +229,16 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         for bad in ["", "15", "s", "-1s", "0s", "1.5s", "99999999999999999999s", "5 s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused() {
+        for good in ["info", "DEBUG", "off", "info,reconcile=debug", "warn, kube=trace"] {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["", "loud", "reconcile", "info,", "info,reconcile=loud"] {
+            assert!(log_filter(bad).is_err(), "{bad}");
         }
     }
 

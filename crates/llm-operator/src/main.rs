@@ -16,7 +16,14 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(args) => run::main(*args),
+        Command::Run(args) => {
+            if let Err(message) = args.check() {
+                Cli::command()
+                    .error(clap::error::ErrorKind::ValueValidation, message)
+                    .exit();
+            }
+            return run::main(*args);
+        }
         Command::Crds(args) => crds::main(&args),
         Command::Render(args) => render::main(&args),
         Command::Version => print(&format!("llm-operator {}\n", env!("CARGO_PKG_VERSION"))),

@@ -3,7 +3,7 @@
 //! In: options. Out: exit code 0 after SIGTERM or Ctrl-C, 1 when it cannot run or lost its lease: the process then ends
 //! at once, so that two leaders never write.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
 
 use controllers::operator::{Operator, Options};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::RunArgs,
+    cli::{LogFormat, RunArgs},
     health, logging,
     readiness::{CacheReport, Readiness, Role},
 };
@@ -29,29 +29,30 @@ use crate::{
 /// What is under way at SIGTERM gets this long.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
-/// Runs until told to stop.
-pub fn main(args: RunArgs) -> Result<(), String> {
-    check(&args)?;
-    logging::init(&args.log_level, args.log_format)?;
+/// Runs until told to stop. What ends it is said in the form of the log, so that whoever reads JSON lines reads it too.
+pub fn main(args: RunArgs) -> ExitCode {
+    if let Err(message) = logging::init(&args.log_level, args.log_format) {
+        eprintln!("llm-operator: {message}");
+        return ExitCode::FAILURE;
+    }
+    let format = args.log_format;
+    let Err(message) = start(args) else {
+        return ExitCode::SUCCESS;
+    };
+    match format {
+        LogFormat::Json => tracing::error!("{message}"),
+        LogFormat::Text => eprintln!("llm-operator: {message}"),
+    }
+    ExitCode::FAILURE
+}
+
+fn start(args: RunArgs) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
     runtime.block_on(run(args))
-}
-
-fn check(args: &RunArgs) -> Result<(), String> {
-    if args.lease_renew_deadline >= args.lease_duration
-        || args.lease_retry_period >= args.lease_renew_deadline
-    {
-        return Err(
-            "--lease-duration must be above --lease-renew-deadline, and that above --lease-retry-period; \
-                    otherwise two replicas could lead at once"
-                .to_owned(),
-        );
-    }
-    Ok(())
 }
 
 async fn run(args: RunArgs) -> Result<(), String> {
@@ -90,7 +91,9 @@ async fn lead(
     readiness: &Arc<Readiness>,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let identity = args.identity.clone().unwrap_or_else(default_identity);
+    // A variable that a manifest sets to nothing is not set.
+    let identity = args.identity.clone().filter(|name| !name.is_empty());
+    let identity = identity.unwrap_or_else(default_identity);
     if !args.leader_elect {
         metrics.set_leader(true);
         work(args, client, metrics, readiness, &identity, stop.clone()).await;
@@ -142,9 +145,16 @@ async fn work(
     identity: &str,
     stop: CancellationToken,
 ) {
-    let namespaces = match args.watch_namespace.as_slice() {
-        [] => Namespaces::All,
-        some => Namespaces::Only(some.to_vec()),
+    let named: Vec<String> = args
+        .watch_namespace
+        .iter()
+        .filter(|name| !name.is_empty())
+        .cloned()
+        .collect();
+    let namespaces = if named.is_empty() {
+        Namespaces::All
+    } else {
+        Namespaces::Only(named)
     };
     let options = Options {
         namespaces,

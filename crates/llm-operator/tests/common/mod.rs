@@ -1,8 +1,12 @@
 //! What every integration test stands on: one real control plane per test program, the shipped operator in front of it
-//! with the shipped ServiceAccount and roles, and a namespace per test.
+//! with the shipped service account and roles, and a namespace per test.
 //!
 //! Tests of one program run at the same time, each in a runtime and with a client of its own.
 #![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
+pub mod scrape;
+pub mod stand;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -20,16 +24,14 @@ use tokio::sync::OnceCell;
 /// Where the operator runs, as shipped.
 pub const SYSTEM_NAMESPACE: &str = "llm-system";
 /// Long enough for a loaded machine; a test that works ends much earlier.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster with the definitions and roles installed, before any operator runs.
 pub async fn install(cluster: &Cluster, with_crds: bool) {
     let root = root();
-    let mut text = String::new();
+    let mut documents: Vec<String> = Vec::new();
     if with_crds {
-        for crd in api::crds() {
-            text.push_str(&format!("---\n{}\n", serde_json::to_string(&crd).unwrap()));
-        }
+        documents.extend(api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()));
     }
     for file in [
         "config/manager/namespace.yaml",
@@ -38,11 +40,9 @@ pub async fn install(cluster: &Cluster, with_crds: bool) {
         "config/rbac/cluster_role_binding.yaml",
         "config/rbac/leader_election_role.yaml",
     ] {
-        text.push_str(&format!(
-            "---\n{}\n",
-            std::fs::read_to_string(root.join(file)).unwrap()
-        ));
+        documents.push(std::fs::read_to_string(root.join(file)).unwrap());
     }
+    let text = documents.join("\n---\n");
     cluster.apply_yaml(&text).await.unwrap();
 }
 
@@ -56,7 +56,7 @@ pub fn repository_file(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What the operator may use: a token of the shipped ServiceAccount, never admin.
+/// What the operator may use: a token of the shipped service account, never admin.
 pub async fn operator_access(cluster: &Cluster) -> Access {
     cluster
         .service_account(SYSTEM_NAMESPACE, "llm-operator")
@@ -162,26 +162,43 @@ pub struct Space {
 impl Bed {
     /// A fresh namespace whose name starts with `prefix`.
     pub async fn space(&'static self, prefix: &str) -> Space {
-        let client = self.cluster.admin_client().await.unwrap();
-        let namespace: Namespace =
-            serde_json::from_value(serde_json::json!({"metadata": {"generateName": format!("{prefix}-")}}))
-                .unwrap();
-        let made = Api::<Namespace>::all(client.clone())
-            .create(&PostParams::default(), &namespace)
-            .await
-            .unwrap();
-        let space = Space {
-            namespace: made.metadata.name.unwrap(),
-            client,
-            cluster: &self.cluster,
-        };
-        space.wait_for_service_account().await;
-        space
+        Space::of(&self.cluster, prefix).await
     }
 }
 
 impl Space {
-    /// Pods need the namespace's default ServiceAccount.
+    /// A fresh namespace of `cluster` whose name starts with `prefix`.
+    pub async fn of(cluster: &'static Cluster, prefix: &str) -> Self {
+        Self::create(
+            cluster,
+            &serde_json::json!({"generateName": format!("{prefix}-")}),
+        )
+        .await
+    }
+
+    /// A new namespace of this name.
+    pub async fn named(cluster: &'static Cluster, name: &str) -> Self {
+        Self::create(cluster, &serde_json::json!({ "name": name })).await
+    }
+
+    async fn create(cluster: &'static Cluster, metadata: &serde_json::Value) -> Self {
+        let client = cluster.admin_client().await.unwrap();
+        let namespace: Namespace =
+            serde_json::from_value(serde_json::json!({ "metadata": metadata })).unwrap();
+        let made = Api::<Namespace>::all(client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await
+            .unwrap();
+        let space = Self {
+            namespace: made.metadata.name.unwrap(),
+            client,
+            cluster,
+        };
+        space.wait_for_service_account().await;
+        space
+    }
+
+    /// Pods need the namespace's default service account.
     async fn wait_for_service_account(&self) {
         let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> = self.api();
         testkit::until("the default ServiceAccount", PATIENCE, async || {

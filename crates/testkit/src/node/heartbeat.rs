@@ -124,9 +124,27 @@ async fn beat(shared: &Shared, spec: &NodeSpec, report_due: bool) {
     if let Err(error) = renew(shared, &spec.name).await {
         tracing::warn!(node = spec.name, %error, "the node's Lease was not renewed");
     }
-    if report_due && let Err(error) = report(shared, spec).await {
+    let due = report_due || was_overruled(shared, &spec.name).await;
+    if due && let Err(error) = report(shared, spec).await {
         tracing::warn!(node = spec.name, %error, "the node's status was not written");
     }
+}
+
+/// Does the stored Node say something else than the node does? The control plane sets conditions to `Unknown` when it
+/// has not heard of a node, and it is the node's part to set them right: kubelet looks with every heartbeat.
+async fn was_overruled(shared: &Shared, name: &str) -> bool {
+    let nodes: Api<Node> = Api::all(shared.client.clone());
+    let Ok(node) = nodes.get(name).await else {
+        return false;
+    };
+    let stored = node
+        .status
+        .and_then(|status| status.conditions)
+        .unwrap_or_default();
+    conditions(shared, name).iter().any(|ours| {
+        let theirs = stored.iter().find(|theirs| ours["type"] == theirs.type_);
+        theirs.is_none_or(|theirs| ours["status"] != theirs.status)
+    })
 }
 
 async fn renew(shared: &Shared, name: &str) -> Result<(), kube::Error> {
