@@ -190,6 +190,11 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 sleep(jittered(MISSING_RETRY)).await;
             }
             Trouble::Forbidden(message) => {
+                // An API server that has just started refuses everybody for a moment; the outage before it must not
+                // count, or that moment costs minutes.
+                if !matches!(self.state(), WatchState::Forbidden(_)) {
+                    *failures = 0;
+                }
                 self.set_state(WatchState::Forbidden(message));
                 let backoff = if self.cache.spec().optional {
                     FORBIDDEN_OPTIONAL_BACKOFF
