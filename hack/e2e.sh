@@ -28,7 +28,7 @@ done
 
 finish() {
   local code=$?
-  trap - EXIT INT TERM ERR
+  trap - EXIT INT TERM HUP ERR
   if [ "$code" -ne 0 ] && [ "${#FAILED[@]}" -eq 0 ]; then failed "the test itself, at ${WHERE:-a signal} (exit code $code)"; fi
   [ "${#FAILED[@]}" -eq 0 ] && [ "$code" -eq 0 ] || post_mortem
   if [ -n "${E2E_KEEP:-}" ]; then say "E2E_KEEP: everything is left in place"; else clean_up; fi
@@ -38,7 +38,8 @@ finish() {
 
 preflight
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP
+trap 'exec >/dev/null 2>&1; exit 141' PIPE # whoever read the output went away; cleaning up needs no reader
 trap 'WHERE="${BASH_SOURCE[0]} line $LINENO"' ERR
 
 install_operator

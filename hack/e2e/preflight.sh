@@ -18,9 +18,10 @@ preflight() {
     stop_here "the cluster has no default storage class; mark one: kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
   ls config/crd/*.yaml >/dev/null 2>&1 || stop_here "config/crd is empty; run 'make manifests'"
   # What it would remove at its end must not be somebody's.
-  if k get crd llmdeployments.llm.example.com >/dev/null 2>&1 || k get namespace llm-system >/dev/null 2>&1; then
+  if [ -n "$(k get --ignore-not-found -o name crd/llmdeployments.llm.example.com "namespace/llm-system" \
+    "namespace/$NS" "namespace/$NS_STRICT" "namespace/$NS_BROKEN")" ]; then
     stop_here "this cluster has the operator (or the rest of an earlier run) already, and this test would remove it.
-If nobody needs it: make undeploy uninstall; kubectl delete namespace llm-system"
+If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-not-found llm-system $NS $NS_STRICT $NS_BROKEN"
   fi
   if [ -n "${E2E_BUILD:-}" ]; then
     command -v docker >/dev/null || stop_here "E2E_BUILD needs docker; leave it out and name an image that exists by IMG"
