@@ -82,10 +82,8 @@ fn label_problem(requirement: &NodeSelectorRequirement) -> Option<String> {
     let (key, operator) = (&requirement.key, requirement.operator.as_str());
     let values = requirement.values.as_deref().unwrap_or_default();
     match (operator, values) {
-        ("Gt" | "Lt", [number]) if number.parse::<i64>().is_ok() => {
-            // Whatever else is wrong with the key is found as for other operators.
-            expression_problem(key, "Exists", &[])
-        }
+        // Whatever else may be wrong is wrong for `In` too; a sign is no part of a label.
+        ("Gt" | "Lt", [number]) if number.parse::<i64>().is_ok() => expression_problem(key, "In", values),
         ("Gt" | "Lt", _) => Some(format!("{operator} of {key:?} needs one value, a whole number")),
         ("In" | "NotIn" | "Exists" | "DoesNotExist", _) => expression_problem(key, operator, values),
         _ => Some(format!(

@@ -81,17 +81,18 @@ fn check_pod(context: &PodSecurityContext, errors: &mut Vec<FieldError>) {
         (
             "fsGroupChangePolicy",
             &context.fs_group_change_policy,
-            ["Always", "OnRootMismatch"],
+            ["Always", "OnRootMismatch"].as_slice(),
         ),
         (
             "supplementalGroupsPolicy",
             &context.supplemental_groups_policy,
-            ["Merge", "Strict"],
+            ["Merge", "Strict"].as_slice(),
         ),
+        // `MountOption` needs a feature of the cluster that is off by default.
         (
             "seLinuxChangePolicy",
             &context.se_linux_change_policy,
-            ["MountOption", "Recursive"],
+            ["Recursive"].as_slice(),
         ),
     ];
     for (field, given, allowed) in choices {
