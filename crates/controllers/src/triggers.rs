@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, Owner, PodFacts};
-use kube::ResourceExt;
+use kube::{ResourceExt, core::object::HasStatus};
 use reconcile::{Change, Child, ObjectKey, WatchCache};
 
 use crate::{
@@ -75,7 +75,8 @@ fn named(what: &str, namespace: &str, name: &str) -> String {
     format!("{what}:{namespace}/{name}")
 }
 
-/// Itself, when its spec changed or it comes or goes; its own status wakes nobody.
+/// Itself, when its spec changed, it comes or goes, or somebody else wrote its status. The status that we write wakes
+/// nobody: the cache knows it before its echo comes.
 pub(crate) fn deployment_changed(change: &Change<'_, LLMDeployment>) -> Vec<ObjectKey> {
     root_changed(change, LLM_DEPLOYMENT).into_iter().collect()
 }
@@ -95,11 +96,15 @@ pub(crate) fn model_changed(
     deployments.chain([itself]).collect()
 }
 
-fn root_changed<K: ResourceExt>(change: &Change<'_, K>, kind: &'static str) -> Option<ObjectKey> {
+fn root_changed<K>(change: &Change<'_, K>, kind: &'static str) -> Option<ObjectKey>
+where
+    K: ResourceExt + HasStatus<Status: PartialEq>,
+{
     if let (Some(old), Some(new)) = (change.old, change.new) {
         let same = old.meta().generation == new.meta().generation
             && old.meta().uid == new.meta().uid
-            && old.meta().deletion_timestamp == new.meta().deletion_timestamp;
+            && old.meta().deletion_timestamp == new.meta().deletion_timestamp
+            && old.status() == new.status();
         if same {
             return None;
         }
@@ -116,15 +121,18 @@ pub(crate) fn pod_changed(
     if change.old == change.new {
         return Vec::new();
     }
-    let facts = change.new.or(change.old);
-    let owner = facts.and_then(|pod| owner_of(pod.owner.as_ref(), change.namespace));
+    // Both: a Pod whose labels are changed by hand leaves its deployment without going.
+    let owners = [change.old, change.new]
+        .into_iter()
+        .flatten()
+        .filter_map(|pod| owner_of(pod.owner.as_ref(), change.namespace));
     let held = |pod: Option<&PodFacts>| pod.is_some_and(PodFacts::holds_devices);
     let mut keys = if held(change.old) == held(change.new) {
         Vec::new()
     } else {
         waiting_for_gpus(deployments)
     };
-    keys.extend(owner);
+    keys.extend(owners);
     keys
 }
 
@@ -241,7 +249,8 @@ fn is_ready(deployment: &LLMDeployment) -> bool {
 
 /// The owner of the Pod that an event is about; for a claim, whoever has a Pod that mounts it.
 pub(crate) fn event_changed(change: &Change<'_, EventFacts>, pods: &WatchCache<PodFacts>) -> Vec<ObjectKey> {
-    let Some(event) = change.new else {
+    // An event that expires takes nothing back; one that is seen once more in the same words is no news.
+    let Some(event) = change.new.filter(|new| change.old != Some(*new)) else {
         return Vec::new();
     };
     let concerned = if &*event.involved_kind == "Pod" {
@@ -265,4 +274,41 @@ pub(crate) fn event_changed(change: &Change<'_, EventFacts>, pods: &WatchCache<P
 fn owner_of(owner: Option<&Owner>, namespace: &str) -> Option<ObjectKey> {
     let owner = owner.filter(|owner| *owner.kind == *LLM_DEPLOYMENT_LABEL)?;
     Some(ObjectKey::new(LLM_DEPLOYMENT, namespace, &*owner.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change<'a, T>(old: Option<&'a T>, new: Option<&'a T>) -> Change<'a, T> {
+        Change {
+            namespace: "n",
+            name: "chat",
+            old,
+            new,
+            error: None,
+        }
+    }
+
+    fn deployment(generation: i64, state: &str) -> LLMDeployment {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMDeployment",
+            "metadata": {"name": "chat", "namespace": "n", "uid": "1", "generation": generation,
+                "resourceVersion": format!("{generation}{}", state.len())},
+            "spec": {"modelRef": "m", "replicas": 1}, "status": {"state": state},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_deployment_wakes_itself_by_its_spec_and_by_a_status_that_somebody_else_wrote() {
+        let before = deployment(1, "Ready");
+        let mut touched = before.clone();
+        touched.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        assert!(deployment_changed(&change(Some(&before), Some(&touched))).is_empty());
+        for after in [deployment(2, "Ready"), deployment(1, "Blocked")] {
+            assert_eq!(deployment_changed(&change(Some(&before), Some(&after))).len(), 1);
+        }
+        assert_eq!(deployment_changed(&change(Some(&before), None)).len(), 1);
+    }
 }
