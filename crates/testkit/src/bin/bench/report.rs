@@ -89,6 +89,10 @@ impl Report {
             );
             self.line(&line);
         }
+        self.line(&format!(
+            "reconciles per resource, its model's included: {:.2}",
+            count(operator.reconciles) / count(operator.size)
+        ));
     }
 
     /// Prints everything.

@@ -8,6 +8,7 @@ use crate::{
     bed::Bed,
     feed::Feed,
     journal::{Counts, Journal, milliseconds},
+    still,
     subject::{Subject, Which},
     workload,
 };
@@ -34,6 +35,8 @@ pub struct Run {
     pub p99: f64,
     /// Its writes by verb and resource.
     pub writes: Counts,
+    /// Its reconciles, of deployments and models together; 0 for a subject that has none.
+    pub reconciles: usize,
     /// CPU seconds from the first creation to the last write.
     pub cpu: f64,
     /// Highest resident memory, in MB.
@@ -92,6 +95,7 @@ pub async fn run(
         p50: percentile(&delays, 50),
         p99: percentile(&delays, 99),
         writes: journal.counts(true),
+        reconciles: still::reconciles(subject).await?,
         cpu: after.cpu - before.cpu,
         peak_mb: after.peak_mb,
         resident_mb: after.resident_mb,
