@@ -29,6 +29,9 @@ use crate::{
 /// What is under way at SIGTERM gets this long.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
+/// Answers of the HTTP pages that are under way at the end get this long.
+const LAST_PAGES: Duration = Duration::from_secs(1);
+
 /// Runs until told to stop. What ends it is said in the form of the log, so that whoever reads JSON lines reads it too.
 pub fn main(args: RunArgs) -> ExitCode {
     if let Err(message) = logging::init(&args.log_level, args.log_format) {
@@ -52,7 +55,10 @@ fn start(args: RunArgs) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
-    runtime.block_on(run(args))
+    let outcome = runtime.block_on(run(args));
+    // Nothing that is still under way, such as a name look-up, may keep a process alive that no longer leads.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn run(args: RunArgs) -> Result<(), String> {
@@ -71,12 +77,10 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let client = connect(ClientOptions::default(), &metrics)
         .await
         .map_err(|error| error.to_string())?;
-    if args.install_crds {
-        install_crds(&client).await?;
-    }
     let outcome = lead(&args, &client, &metrics, &readiness, &stop).await;
     stop.cancel();
-    if let Ok(Err(error)) = pages.await {
+    // A client that reads a page slowly does not keep the process alive either.
+    if let Ok(Ok(Err(error))) = tokio::time::timeout(LAST_PAGES, pages).await {
         tracing::warn!("the HTTP pages ended with an error: {error}");
     }
     tracing::info!("stopped");
@@ -96,8 +100,7 @@ async fn lead(
     let identity = identity.unwrap_or_else(default_identity);
     if !args.leader_elect {
         metrics.set_leader(true);
-        work(args, client, metrics, readiness, &identity, stop.clone()).await;
-        return Ok(());
+        return work(args, client, metrics, readiness, &identity, stop.clone()).await;
     }
     let config = LeaseConfig {
         duration: args.lease_duration,
@@ -120,8 +123,9 @@ async fn lead(
     // The work is stopped first and the lease given back after it, so that nobody writes beside the next leader.
     let (work_stop, release) = (stop.child_token(), CancellationToken::new());
     let work = work(args, client, metrics, readiness, &identity, work_stop);
+    let mut outcome = Ok(());
     let work = async {
-        work.await;
+        outcome = work.await;
         release.cancel();
         std::future::pending::<Infallible>().await
     };
@@ -133,10 +137,11 @@ async fn lead(
         HoldEnd::Lost(why) => Err(format!(
             "the lease was lost: {why}; exiting so that only one replica writes"
         )),
-        HoldEnd::Stopped => Ok(()),
+        HoldEnd::Stopped => outcome,
     }
 }
 
+/// The leader's part.
 async fn work(
     args: &RunArgs,
     client: &Client,
@@ -144,7 +149,13 @@ async fn work(
     readiness: &Arc<Readiness>,
     identity: &str,
     stop: CancellationToken,
-) {
+) -> Result<(), String> {
+    if args.install_crds {
+        tokio::select! {
+            installed = install_crds(client) => installed?,
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
     let named: Vec<String> = args
         .watch_namespace
         .iter()
@@ -178,6 +189,7 @@ async fn work(
         () = operator.run(stop.clone()) => {}
         () = deadline => tracing::warn!("some reconciles did not finish in {SHUTDOWN:?}; ending them"),
     }
+    Ok(())
 }
 
 async fn install_crds(client: &Client) -> Result<(), String> {
