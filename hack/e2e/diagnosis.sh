@@ -36,9 +36,10 @@ all_explained() {
 }
 
 steady() {
-  local last=$((SECONDS + 25)) change
+  local last=$((SECONDS + 25)) change now
   while [ "$SECONDS" -lt "$last" ]; do
-    change=$(explanations | awk -F'\t' '$2 != $4 {print $1 " turned " $4 ": " $5}')
+    now=$(explanations) && [ -n "$now" ] || { echo "no status could be read"; return 1; }
+    change=$(printf '%s\n' "$now" | awk -F'\t' '$2 != $4 {print $1 " turned " $4 ": " $5}')
     [ -z "$change" ] || { echo "$change"; return 1; }
     sleep 1
   done

@@ -4,6 +4,7 @@
 check_leadership() {
   step "the leader is killed"
   local old
+  check_logs
   old=$(leader)
   k delete pod -n llm-system "$old" --grace-period=0 --force >/dev/null 2>&1
   k delete service -n "$NS" chat-service >/dev/null

@@ -52,5 +52,7 @@ clean_up() {
 }
 
 leftovers() {
-  k get namespaces,customresourcedefinitions,clusterroles,clusterrolebindings -o name | grep -E 'llm-(e2e|system|operator)|llm\.example\.com' || true
+  local all
+  all=$(k get namespaces,customresourcedefinitions,clusterroles,clusterrolebindings -o name) || return
+  grep -E 'llm-(e2e|system|operator)|llm\.example\.com' <<<"$all" || true
 }
