@@ -130,7 +130,7 @@ async fn start_operator(cluster: &Cluster, binary: &Path) -> Result<(OperatorPro
         .map_err(|error| error.to_string())?;
     let url = format!("http://{address}");
     operator
-        .wait_ready(&format!("{url}/readyz"), Duration::from_secs(60))
+        .wait_ready(&format!("{url}/readyz"), Duration::from_mins(1))
         .await
         .map_err(|error| error.to_string())?;
     Ok((operator, url))
