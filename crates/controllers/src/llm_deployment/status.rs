@@ -41,9 +41,20 @@ impl Outcome<'_> {
                 };
                 Some((rejection.reason().as_str(), rejection.to_string(), state))
             }
+            // The API server's trouble passes and is nobody's to mend: what runs is told as it is, what does not run yet
+            // is on its way. Else an overload would flip every state and be answered with two more writes for each.
+            (Ok(_), Some(Err(ApplyError::Retryable { .. }))) if self.observed.made => None,
+            (Ok(_), Some(Err(error @ ApplyError::Retryable { .. }))) => {
+                Some((error.reason(), error.to_string(), State::Progressing))
+            }
             (Ok(_), Some(Err(error))) => Some((error.reason(), error.to_string(), State::Blocked)),
             (Ok(_), _) => None,
         }
+    }
+
+    /// Every step went to its end.
+    fn done(&self) -> bool {
+        matches!((&self.accepted, &self.applied), (Ok(_), Some(Ok(()))))
     }
 }
 
@@ -68,7 +79,7 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
         None => (explanation.reason.as_str(), state_of(explanation.state)),
     };
     LLMDeploymentStatus {
-        observed_generation: if obstacle.is_none() {
+        observed_generation: if outcome.done() {
             Some(generation)
         } else {
             stored.observed_generation
@@ -197,5 +208,77 @@ fn state_of(state: diagnosis::State) -> State {
         diagnosis::State::Invalid => State::Invalid,
         diagnosis::State::Stopped => State::Stopped,
         diagnosis::State::Terminating => State::Terminating,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::llm_example_com::v1alpha1::LLMModel;
+    use diagnosis::{Input, Snapshot, explain};
+
+    use super::*;
+    use crate::llm_deployment::{accept::plan, validate::Referents};
+
+    fn after(error: &ApplyError, made: bool) -> LLMDeploymentStatus {
+        let deployment: LLMDeployment = serde_json::from_value(serde_json::json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMDeployment",
+            "metadata": {"name": "chat", "namespace": "n", "uid": "1", "generation": 2},
+            "spec": {"modelRef": "m", "replicas": 0}, "status": {"observedGeneration": 1},
+        }))
+        .unwrap();
+        let model: LLMModel = serde_json::from_value(serde_json::json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMModel",
+            "metadata": {"name": "m", "namespace": "n"}, "spec": {"modelName": "m", "image": "i"},
+        }))
+        .unwrap();
+        let plan = plan(&deployment, &model, Referents::default()).unwrap();
+        let explanation = explain(&Input {
+            workload: None,
+            desired: 0,
+            pods: &[],
+            need: None,
+            around: &Snapshot::default(),
+            now: None,
+        });
+        let observed = Observation {
+            explanation,
+            pods: 0,
+            made,
+        };
+        let outcome = Outcome {
+            accepted: Ok(&plan),
+            applied: Some(Err(error)),
+            observed: &observed,
+            scaler: None,
+        };
+        status(&deployment, &outcome, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn trouble_of_the_api_server_is_told_and_blocks_nobody() {
+        let error = ApplyError::Retryable {
+            kind: "Service".into(),
+            name: "chat".into(),
+            message: "too many requests".into(),
+            retry_after: None,
+        };
+        for (made, state) in [(true, State::Stopped), (false, State::Progressing)] {
+            let status = after(&error, made);
+            assert_eq!(status.state, Some(state));
+            let applied = status.conditions.iter().find(|one| one.type_ == "Applied");
+            let applied = applied.map(|one| (one.status.as_str(), one.reason.as_str()));
+            assert_eq!(applied, Some(("False", "ApiUnavailable")));
+            assert_eq!(status.observed_generation, Some(1), "not applied yet");
+        }
+    }
+
+    #[test]
+    fn what_somebody_has_to_mend_blocks() {
+        let error = ApplyError::NameTaken {
+            kind: "Service".into(),
+            name: "chat".into(),
+            owner: "nobody".into(),
+        };
+        assert_eq!(after(&error, true).state, Some(State::Blocked));
     }
 }

@@ -159,8 +159,11 @@ impl ApplyError {
             .map(|details| details.retry_after_seconds)
             .filter(|seconds| *seconds > 0)
             .map(|seconds| Duration::from_secs(u64::from(seconds)));
-        // Admission webhooks answer with any 4xx and their own words.
-        if message.starts_with("admission webhook") && status.code < 500 {
+        // Admission webhooks answer with any 4xx and their own words; one that is away is a 500, and does not come back
+        // because we wait.
+        if message.starts_with("admission webhook") && status.code < 500
+            || message.contains("failed calling webhook")
+        {
             return Self::Denied { kind, name, message };
         }
         match status.code {
@@ -302,6 +305,11 @@ mod tests {
                 "Denied",
             ),
             (400, r#"admission webhook "w" denied the request: no"#, "Denied"),
+            (
+                500,
+                r#"Internal error occurred: failed calling webhook "w": failed to call webhook: connection refused"#,
+                "Denied",
+            ),
             (404, r#"namespaces "ns" not found"#, "NamespaceTerminating"),
             (409, "the object has been modified", "ApiUnavailable"),
             (429, "too many requests", "ApiUnavailable"),
