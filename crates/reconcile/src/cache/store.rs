@@ -85,36 +85,22 @@ impl<T> WatchCache<T> {
 
     /// The object `namespace`/`name`; empty namespace for cluster-scoped ones. `None` also when it is unreadable.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
-        self.held
-            .read()
-            .objects
-            .get(namespace)?
-            .get(name)?
-            .value
-            .clone()
-            .ok()
+        self.readable(namespace, name)?.ok()
     }
 
     /// Why the object cannot be read, if it exists and cannot.
     pub fn unreadable(&self, namespace: &str, name: &str) -> Option<Arc<str>> {
-        self.held
-            .read()
-            .objects
-            .get(namespace)?
-            .get(name)?
-            .value
-            .as_ref()
-            .err()
-            .cloned()
+        self.readable(namespace, name)?.err()
+    }
+
+    fn readable(&self, namespace: &str, name: &str) -> Option<Readable<T>> {
+        let held = self.held.read();
+        Some(held.objects.get(namespace)?.get(name)?.value.clone())
     }
 
     /// Whether the object exists, readable or not.
     pub fn exists(&self, namespace: &str, name: &str) -> bool {
-        self.held
-            .read()
-            .objects
-            .get(namespace)
-            .is_some_and(|objects| objects.contains_key(name))
+        self.readable(namespace, name).is_some()
     }
 
     /// All readable objects filed under `key` by the spec's index, ordered by namespace and name.

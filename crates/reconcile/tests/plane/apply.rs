@@ -15,7 +15,7 @@ use reconcile::{
 use serde_json::json;
 use testkit::until;
 
-use crate::bed::{LIMIT, bed, desired, owner};
+use crate::bed::{Bed, LIMIT, bed, desired, owner};
 
 #[tokio::test]
 async fn a_second_apply_writes_nothing_in_this_process_and_the_next() {
@@ -184,6 +184,12 @@ async fn drift_is_repaired_with_one_write() {
     assert_eq!(bed.writes(), 2);
 }
 
+/// Waits until the cache no longer holds Service `name`.
+async fn lost(bed: &Bed, name: &str) {
+    let gone = async || (!bed.services.exists(&bed.namespace, name)).then_some(());
+    until("the cache loses it", LIMIT, gone).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_deleted_child_comes_back() {
     let bed = bed("apply-deleted").await;
@@ -193,11 +199,7 @@ async fn a_deleted_child_comes_back() {
         .delete("a", &DeleteParams::default())
         .await
         .unwrap();
-    until("the cache sees it", LIMIT, async || {
-        (!bed.services.exists(&bed.namespace, "a")).then_some(())
-    })
-    .await
-    .unwrap();
+    lost(&bed, "a").await;
     assert_eq!(
         bed.applier.apply(&wish).await.unwrap().change,
         ChangeMade::Created
@@ -214,11 +216,7 @@ async fn a_child_that_lost_our_label_is_still_ours() {
         .patch("a", &PatchParams::default(), &Patch::Merge(edit))
         .await
         .unwrap();
-    until("the cache loses it", LIMIT, async || {
-        (!bed.services.exists(&bed.namespace, "a")).then_some(())
-    })
-    .await
-    .unwrap();
+    lost(&bed, "a").await;
     assert_eq!(
         bed.applier.apply(&wish).await.unwrap().change,
         ChangeMade::Repaired
