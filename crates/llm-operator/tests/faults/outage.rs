@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use api::llm_example_com::v1alpha1::LLMDeployment;
+use api::llm_example_com::v1alpha1::{LLMDeployment, LLMDeploymentStatus};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Service};
 use testkit::{Cluster, NodeSpec};
 
 use crate::common::{
-    PATIENCE, Space, install, operator_access, page,
+    PATIENCE, Space, condition, install, operator_access, page,
     scrape::scrape,
     stand::{SMALL_MODEL, small_deployments},
     start_operator,
@@ -49,11 +49,28 @@ async fn the_api_server_is_gone_for_twenty_seconds() {
     space.delete::<LLMDeployment>("deleted").await;
     space.delete::<Service>("kept").await;
     space.apply(&small_deployments(["new"])).await;
-    for name in names.iter().map(String::as_str).chain(["kept", "new"]) {
-        space.wait_state(name, "Ready").await;
+    // The operator's part: everything is made within a minute.
+    let all = names.iter().map(String::as_str).chain(["kept", "new"]);
+    for name in all.clone() {
+        let made = |status: &LLMDeploymentStatus| {
+            condition(status, "Applied").is_some_and(|applied| applied.status == "True")
+        };
+        space.wait_status(name, "Applied", made).await;
     }
     space.wait::<Service>("was made again", "kept", |_| true).await;
     space.wait_gone::<Deployment>("deleted").await;
+    // The control plane's part takes longer: its controllers have back-offs of their own, and the node was given up.
+    for name in all {
+        let resource = format!("llmdeployment/{name}");
+        let ready = [
+            "wait",
+            resource.as_str(),
+            "--for=condition=Ready",
+            "--timeout=240s",
+        ];
+        let (worked, said) = space.kubectl(&ready).await;
+        assert!(worked, "{name}: {said}");
+    }
     testkit::until("readyz has no note left", PATIENCE, async || {
         let (_, text) = page(&format!("{}/readyz", operator.url)).await;
         if text.contains("note:") { Err(text) } else { Ok(()) }
