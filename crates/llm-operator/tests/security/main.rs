@@ -1,0 +1,11 @@
+//! What model Pods and the operator may do: docs/security.md, line by line.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod network;
+mod pods;
+mod rights;
+mod scene;

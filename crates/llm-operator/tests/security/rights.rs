@@ -1,0 +1,99 @@
+//! What the operator may do: the shipped roles, read as files.
+
+use serde_json::Value;
+
+use crate::common::{repository_file, root};
+
+fn documents() -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join("config/rbac")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let text = repository_file(&format!("config/rbac/{name}"));
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        found.extend(documents.into_iter().map(|document| (name.clone(), document)));
+    }
+    found
+}
+
+fn words<'a>(rule: &'a Value, field: &str) -> Vec<&'a str> {
+    let list = rule[field].as_array().into_iter().flatten();
+    list.filter_map(Value::as_str).collect()
+}
+
+/// Least rights: no wildcard, no Secret, nothing that leads to more rights, no claim deleted, no spec of ours written.
+/// Promises: S2-23
+#[test]
+fn roles_hold_nothing_too_much() {
+    let mut rules = 0;
+    for (file, document) in documents() {
+        let kind = document["kind"].as_str().unwrap();
+        if !["ClusterRole", "Role"].contains(&kind) {
+            continue;
+        }
+        for rule in document["rules"].as_array().unwrap() {
+            rules += 1;
+            let (groups, resources, verbs) = (
+                words(rule, "apiGroups"),
+                words(rule, "resources"),
+                words(rule, "verbs"),
+            );
+            let all = [groups.clone(), resources.clone(), verbs.clone()].concat();
+            assert!(!all.iter().any(|word| word.contains('*')), "{file}: {rule}");
+            assert!(rule["nonResourceURLs"].is_null(), "{file}: {rule}");
+            for forbidden in [
+                "secrets",
+                "configmaps",
+                "pods/exec",
+                "serviceaccounts",
+                "roles",
+                "clusterroles",
+            ] {
+                assert!(!resources.contains(&forbidden), "{file}: {rule}");
+            }
+            for forbidden in ["bind", "escalate", "impersonate", "deletecollection"] {
+                assert!(!verbs.contains(&forbidden), "{file}: {rule}");
+            }
+            let writes = verbs.iter().any(|verb| !["get", "list", "watch"].contains(verb));
+            assert!(
+                !(writes && resources.iter().any(|name| ["pods", "nodes"].contains(name))),
+                "{file}: {rule}"
+            );
+            if resources.contains(&"persistentvolumeclaims") {
+                assert!(
+                    !verbs.contains(&"delete"),
+                    "weights are never deleted: {file}: {rule}"
+                );
+            }
+            if groups == ["llm.example.com"] && writes {
+                assert!(
+                    resources.iter().all(|name| name.contains('/')),
+                    "no spec is written: {file}: {rule}"
+                );
+            }
+        }
+    }
+    assert!(rules > 8, "{rules} rules were read");
+}
+
+/// The right to write definitions is a role of its own, bound to nobody.
+/// Promises: S2-23
+#[test]
+fn writing_definitions_is_a_choice() {
+    let bound: Vec<String> = documents()
+        .into_iter()
+        .filter(|(_, document)| document["kind"].as_str().unwrap().ends_with("Binding"))
+        .map(|(_, document)| document["roleRef"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(bound.len(), 2, "{bound:?}");
+    assert!(!bound.contains(&"llm-operator-install-crds".to_owned()));
+    for (file, document) in documents() {
+        let rules = document["rules"].as_array().cloned().unwrap_or_default();
+        let definitions = rules
+            .iter()
+            .any(|rule| words(rule, "resources").contains(&"customresourcedefinitions"));
+        assert!(
+            !definitions || document["metadata"]["name"] == "llm-operator-install-crds",
+            "{file}"
+        );
+    }
+}
