@@ -26,16 +26,26 @@ const CASES: usize = 200;
 
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 
-/// A control plane with the definitions, and nothing that acts on them.
-pub async fn client() -> Client {
-    let cluster = CLUSTER
+/// A control plane with the definitions, and no controllers.
+pub async fn cluster() -> &'static Cluster {
+    CLUSTER
         .get_or_init(|| async {
             let cluster = Cluster::builder().bare().start().await.unwrap();
             install(&cluster, true).await;
             cluster
         })
-        .await;
-    cluster.admin_client().await.unwrap()
+        .await
+}
+
+/// An administrator's client.
+pub async fn client() -> Client {
+    cluster().await.admin_client().await.unwrap()
+}
+
+/// The same values in every run.
+pub fn seeded() -> TestRunner {
+    let seed = TestRng::deterministic_rng(Config::default().rng_algorithm);
+    TestRunner::new_with_rng(Config::default(), seed)
 }
 
 /// How often what happened.
@@ -52,8 +62,7 @@ struct Tally {
 #[tokio::test]
 async fn accepted_specs_become_accepted_objects() {
     let client = client().await;
-    let seed = TestRng::deterministic_rng(Config::default().rng_algorithm);
-    let mut runner = TestRunner::new_with_rng(Config::default(), seed);
+    let mut runner = seeded();
     let strategy = pairs();
     let mut tally = Tally::default();
     let mut problems = Vec::new();
@@ -122,7 +131,7 @@ async fn accepted_specs_become_accepted_objects() {
     );
 }
 
-fn rendered(model: &DynamicObject, deployment: &DynamicObject) -> Outcome {
+pub fn rendered(model: &DynamicObject, deployment: &DynamicObject) -> Outcome {
     let model: LLMModel = model.clone().try_parse().unwrap_or_else(|error| {
         panic!(
             "the server stores a model that cannot be read: {error}: {}",

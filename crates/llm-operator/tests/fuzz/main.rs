@@ -11,4 +11,5 @@ mod admission;
 mod details;
 mod generate;
 mod pipeline;
+mod rest;
 mod words;
