@@ -226,7 +226,7 @@ mod tests {
     fn durations_need_a_number_and_a_unit() {
         assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
         for bad in ["", "15", "s", "-1s", "0s", "1.5s", "99999999999999999999s", "5 s"] {
             assert!(duration(bad).is_err(), "{bad}");
         }

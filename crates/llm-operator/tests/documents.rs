@@ -96,3 +96,22 @@ async fn the_port_is_8080_unless_told() {
     assert_eq!(stored.spec.port, 8080);
     space.wait_state("chat-service", "Ready").await;
 }
+
+/// The versions that the documentation promises are the ones that this suite runs on.
+/// Promises: S2-18
+#[tokio::test]
+async fn the_documentation_names_the_version_that_is_tested() {
+    let space = bed().await.space("version").await;
+    let version = space.client.apiserver_version().await.unwrap();
+    let tested = format!("{}.{}", version.major, version.minor.trim_end_matches('+'));
+    let readme = common::repository_file("README.md");
+    let section = readme
+        .split("## Kubernetes versions")
+        .nth(1)
+        .expect("README names the versions");
+    assert!(
+        section.contains(&format!("tested on {tested}")),
+        "tested on {tested}, but README says: {section}"
+    );
+    assert!(section.contains("1.33 and later are supported"), "{section}");
+}
