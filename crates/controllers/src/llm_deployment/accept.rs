@@ -17,6 +17,16 @@ pub enum Rejection {
         /// `spec.modelRef`.
         model: String,
     },
+    /// The model exists, and its stored form does not fit this version's types.
+    #[error(
+        "LLMModel {model} cannot be read by this version of the operator: {error}; correct it, or update the operator"
+    )]
+    ModelUnreadable {
+        /// `spec.modelRef`.
+        model: String,
+        /// What does not fit.
+        error: String,
+    },
     /// Fields cannot be used as they are.
     #[error("{}", sentence(.deployment, .model, .errors))]
     Invalid {
@@ -34,7 +44,7 @@ impl Rejection {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::ModelNotFound { .. } => Reason::ModelNotFound,
-            Self::Invalid { .. } => Reason::InvalidSpec,
+            Self::ModelUnreadable { .. } | Self::Invalid { .. } => Reason::InvalidSpec,
         }
     }
 }
@@ -84,7 +94,13 @@ pub fn accept(
     let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
     let model = &deployment.spec.model_ref;
     let Some(found) = caches.models.get(namespace, model) else {
-        return Err(Rejection::ModelNotFound { model: model.clone() });
+        return Err(match caches.models.unreadable(namespace, model) {
+            Some(error) => Rejection::ModelUnreadable {
+                model: model.clone(),
+                error: error.to_string(),
+            },
+            None => Rejection::ModelNotFound { model: model.clone() },
+        });
     };
     let referents = Referents {
         claims: claim_modes(&found, |claim| caches.claims.get(namespace, claim)),

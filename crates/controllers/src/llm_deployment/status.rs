@@ -37,7 +37,7 @@ impl Outcome<'_> {
             (Err(rejection), _) => {
                 let state = match rejection {
                     Rejection::ModelNotFound { .. } => State::Blocked,
-                    Rejection::Invalid { .. } => State::Invalid,
+                    Rejection::ModelUnreadable { .. } | Rejection::Invalid { .. } => State::Invalid,
                 };
                 Some((rejection.reason().as_str(), rejection.to_string(), state))
             }

@@ -42,12 +42,18 @@ async fn unreadable_objects_harm_nobody() {
         )
         .await;
     space.apply(&small_deployments(["early"])).await;
+    space
+        .apply(&small_deployments(["user-of-odd"]).replace("modelRef: small", "modelRef: odd"))
+        .await;
 
     let access = operator_access(cluster).await;
     let operator = start_operator(&access, "skew", &["--leader-elect", "false"]).await;
     space.apply(&small_deployments(["late"])).await;
     space.wait_state("early", "Ready").await;
     space.wait_state("late", "Ready").await;
+    space.wait_state("user-of-odd", "Invalid").await;
+    let sentence = space.wait_reason("user-of-odd", "InvalidSpec").await;
+    assert!(sentence.contains("LLMModel odd cannot be read"), "{sentence}");
 
     let log = operator.process.log();
     for name in ["strange", "odd"] {
