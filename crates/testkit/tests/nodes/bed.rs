@@ -20,6 +20,7 @@ pub fn build() -> testkit::ClusterBuilder {
     Cluster::builder()
         .node(NodeSpec::h100("gpu-1", 8))
         .node(NodeSpec::h100("gpu-2", 2))
+        .node(NodeSpec::h100("gpu-scarce", 2).taint("scarce", "true", "NoSchedule"))
         .node(NodeSpec::cpu("cpu-1"))
         .node_options(options)
         .audit()

@@ -149,7 +149,10 @@ async fn gpus_run_out_and_come_back() {
     let bed = Bed::new("gpus").await;
     let four = |count: &str| json!({ "resources": { "limits": { "nvidia.com/gpu": count } } });
     let selector = json!({
-        "nodeSelector": { "kubernetes.io/hostname": "gpu-2" }, "terminationGracePeriodSeconds": 1,
+        // Tainted, so that no other test's Pod takes one of its two GPUs.
+        "nodeSelector": { "kubernetes.io/hostname": "gpu-scarce" },
+        "tolerations": [{ "key": "scarce", "operator": "Exists" }],
+        "terminationGracePeriodSeconds": 1,
     });
     bed.pod_with("first", four("2"), selector.clone()).await;
     bed.until_pod("first", "ready", ready).await;
