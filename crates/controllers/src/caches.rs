@@ -25,7 +25,7 @@ use reconcile::{
 use crate::{
     kinds::{LLM_DEPLOYMENT, LLM_MODEL},
     scaler::Scaler,
-    triggers,
+    triggers, workload,
 };
 
 /// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
@@ -89,12 +89,9 @@ impl Caches {
             (deployments.clone(), deployments.clone(), deployments.clone());
         Self {
             workloads: watches.start(
-                CacheSpec::children::<Deployment>(|raw| {
-                    raw.decode()
-                        .map(|object: Deployment| WorkloadFacts::from(&object))
-                })
-                .coalesce(POD_BURST)
-                .on_change(triggers::child_changed),
+                CacheSpec::children::<Deployment>(workload::facts)
+                    .coalesce(POD_BURST)
+                    .on_change(triggers::child_changed),
             ),
             services: watches.start(plain_child::<Service>()),
             network_policies: watches.start(plain_child::<NetworkPolicy>()),

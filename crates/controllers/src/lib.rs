@@ -14,3 +14,4 @@ pub mod referents;
 pub mod render;
 pub mod scaler;
 mod triggers;
+mod workload;

@@ -55,7 +55,10 @@ fn start(args: RunArgs) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot start: {error}"))?;
-    let outcome = runtime.block_on(run(args));
+    // On a worker like all other tasks: what runs on this thread is woken across threads for every reconcile.
+    let outcome = runtime
+        .block_on(runtime.spawn(run(args)))
+        .unwrap_or_else(|error| Err(format!("the operator failed: {error}")));
     // Nothing that is still under way, such as a name look-up, may keep a process alive that no longer leads.
     runtime.shutdown_background();
     outcome

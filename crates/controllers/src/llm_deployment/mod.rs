@@ -5,6 +5,7 @@
 
 pub mod accept;
 pub mod apply;
+mod expecting;
 pub mod observe;
 pub mod reconcile;
 pub mod status;

@@ -16,8 +16,9 @@ use reconcile::{
 };
 
 use super::{
-    accept::accept,
+    accept::{Rejection, accept},
     apply::{self, apply},
+    expecting::Expecting,
     observe::{Observation, observe},
     status::{self, Outcome},
 };
@@ -32,16 +33,22 @@ const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
 /// After this time a name that somebody else's object has is tried again: two requests.
 const NAME_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Only after this time a model of a new deployment is said to be missing.
+const MODEL_PATIENCE: Duration = Duration::from_millis(250);
+
 /// Brings `LLMDeployment`s to what they ask for.
-#[derive(Clone)]
 pub struct LLMDeploymentReconciler {
     context: Arc<Context>,
+    expecting: Expecting,
 }
 
 impl LLMDeploymentReconciler {
     /// A reconciler on shared caches.
     pub fn new(context: Arc<Context>) -> Self {
-        Self { context }
+        Self {
+            context,
+            expecting: Expecting::default(),
+        }
     }
 }
 
@@ -53,6 +60,7 @@ impl Reconciler for LLMDeploymentReconciler {
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Failure> {
         let context = &*self.context;
         let Some(deployment) = context.caches.deployments.get(&key.namespace, &key.name) else {
+            self.expecting.forget(key);
             return context.gone_or_unreadable(&context.caches.deployments, key);
         };
         if deployment.metadata.deletion_timestamp.is_some() {
@@ -66,6 +74,10 @@ impl Reconciler for LLMDeploymentReconciler {
             scaler.as_deref(),
             &context.operator_namespace,
         );
+        let missing = matches!(accepted, Err(Rejection::ModelNotFound { .. }));
+        if self.expecting.waits(key, missing, deployment.status.is_some()) {
+            return Ok(Next::RequeueAfter(MODEL_PATIENCE));
+        }
         let applied = match &accepted {
             Ok(plan) => Some(apply(&context.applier, plan, scaler.is_some()).await),
             Err(_) => None,
