@@ -54,7 +54,14 @@ pub fn outcome(model: LLMModel, deployment: LLMDeployment) -> Outcome {
             rejection: Rejection::ModelNotFound { model },
             ..
         }) => Outcome::Rejected(vec![FieldError::new("modelRef", model)]),
-        Err(error @ RenderError::Unbuildable { .. }) => panic!("{error}"),
+        // Unreadable is what only a cache of stored objects can find; these are typed already.
+        Err(
+            error @ (RenderError::Unbuildable { .. }
+            | RenderError::Rejected {
+                rejection: Rejection::ModelUnreadable { .. },
+                ..
+            }),
+        ) => panic!("{error}"),
     }
 }
 
