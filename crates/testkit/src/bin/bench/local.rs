@@ -14,7 +14,7 @@ use crate::{
     journal::{Journal, milliseconds},
     options::{Options, Plane},
     report::Report,
-    run::{Run, median, percentile, run},
+    run::{Run, percentile, run},
     still,
     subject::{Subject, Which},
     templates::{self, Templates},
@@ -31,29 +31,25 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<(), Strin
     let (mut stillness, mut lateness) = (None, None);
     let largest = options.sizes.iter().max().copied().unwrap_or_default();
     for &size in &options.sizes {
-        let (mut ours, mut minimals) = (Vec::new(), Vec::new());
-        for repeat in 0..options.repeats {
-            let bed = Bed::start(Plane::Local, size, &operator).await?;
-            let mut subject = Subject::operator(&bed, &operator, &[]).await?;
-            let (done, feed) = run(&bed, &mut subject, Which::Operator, size, true).await?;
-            ours.push(done);
-            let floor = match templates.take() {
-                Some(floor) => floor,
-                None => templates::learn(&bed.client, &operator, true).await?,
-            };
-            if size == largest && repeat == 0 {
-                let still = still::measure(&bed, subject, &operator, size, options.rest()).await?;
-                stillness = Some(still.0);
-                subject = still.1;
-                lateness = Some(Lateness::measure(&bed, &mut subject, feed.as_ref(), size).await?);
-            }
-            drop((subject, feed, bed));
-            let bed = Bed::start(Plane::Local, size, &operator).await?;
-            let mut subject = Subject::minimal(&bed, &floor)?;
-            minimals.push(run(&bed, &mut subject, Which::Minimal, size, true).await?.0);
-            templates = Some(floor);
+        let bed = Bed::start(Plane::Local, size, &operator).await?;
+        let mut subject = Subject::operator(&bed, &operator, &[]).await?;
+        let (ours, feed) = run(&bed, &mut subject, Which::Operator, size, true).await?;
+        let floor = match templates.take() {
+            Some(floor) => floor,
+            None => templates::learn(&bed.client, &operator, true).await?,
+        };
+        if size == largest {
+            let still = still::measure(&bed, subject, &operator, size, options.rest()).await?;
+            stillness = Some(still.0);
+            subject = still.1;
+            lateness = Some(Lateness::measure(&bed, &mut subject, feed.as_ref(), size).await?);
         }
-        rows.extend(median(ours).zip(median(minimals)));
+        drop((subject, feed, bed));
+        let bed = Bed::start(Plane::Local, size, &operator).await?;
+        let mut subject = Subject::minimal(&bed, &floor)?;
+        let (minimal, _) = run(&bed, &mut subject, Which::Minimal, size, true).await?;
+        templates = Some(floor);
+        rows.push((ours, minimal));
     }
     show(&rows, report);
     if let Some(stillness) = stillness {

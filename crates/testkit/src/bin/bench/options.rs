@@ -16,8 +16,8 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Plane::Both)]
     pub plane: Plane,
 
-    /// Measures each subject this often on a fresh plane and shows the medians
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    /// Measures each subject this often on bare planes, in turn, and shows the medians; on the local cluster once
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub repeats: u8,
 
     /// How long the cluster at rest is watched, in seconds

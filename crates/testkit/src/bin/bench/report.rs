@@ -35,7 +35,7 @@ impl Report {
     /// The table of runs; `until` says what was waited for.
     pub fn runs(&mut self, runs: &[Run], until: &str) {
         self.line(&format!(
-            "{:>5}  {:<14} {:>9}  {:>8} {:>8}  {:>10}  {:>7} {:>9}  {:>7} {:>7}",
+            "{:>5}  {:<14} {:>9}  {:>8} {:>8}  {:>10}  {:>7} {:>9}  {:>7} {:>7}  {:>9}",
             "N",
             "subject",
             until,
@@ -45,11 +45,12 @@ impl Report {
             "CPU s",
             "CPU ms/res",
             "peak MB",
-            "rest MB"
+            "rest MB",
+            "API CPU s"
         ));
         for run in runs {
             let line = format!(
-                "{:>5}  {:<14} {:>7.2} s  {:>8.0} {:>8.0}  {:>10.3}  {:>7.2} {:>10.2}  {:>7.1} {:>7.1}",
+                "{:>5}  {:<14} {:>7.2} s  {:>8.0} {:>8.0}  {:>10.3}  {:>7.2} {:>10.2}  {:>7.1} {:>7.1}  {:>9.1}",
                 run.size,
                 run.which,
                 run.seconds,
@@ -60,6 +61,7 @@ impl Report {
                 run.cpu_ms_per_resource(),
                 run.peak_mb,
                 run.resident_mb,
+                run.plane_cpu,
             );
             self.line(&line);
         }

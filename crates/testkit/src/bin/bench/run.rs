@@ -4,8 +4,11 @@
 
 use std::time::{Duration, Instant};
 
+use testkit::Program;
+
 use crate::{
     bed::Bed,
+    cost,
     feed::Feed,
     journal::{Counts, Journal, milliseconds},
     still,
@@ -39,6 +42,8 @@ pub struct Run {
     pub reconciles: usize,
     /// CPU seconds from the first creation to the last write.
     pub cpu: f64,
+    /// CPU seconds of the API server and etcd over the same time: what the subject makes others pay.
+    pub plane_cpu: f64,
     /// Highest resident memory, in MB.
     pub peak_mb: f64,
     /// Resident memory afterwards, in MB.
@@ -73,7 +78,7 @@ pub async fn run(
     let teller = subject.teller();
     let feed = serving.then(|| Feed::start(&bed.client, teller.clone()));
     let mut journal = Journal::begin(bed.cluster.audit_log());
-    let before = subject.cost()?;
+    let (before, plane_before) = (subject.cost()?, plane_cpu(bed)?);
     let creation = workload::create(&bed.client, size, |created| {
         if let Some(feed) = &feed {
             feed.note(&created);
@@ -82,7 +87,7 @@ pub async fn run(
     });
     creation.await?;
     wait_until_done(bed, subject, &mut journal, size, serving).await?;
-    let after = subject.cost()?;
+    let (after, plane_after) = (subject.cost()?, plane_cpu(bed)?);
 
     let delays = journal.child_delays();
     let (Some(first), Some(last)) = (journal.first_creation(), journal.last_needed()) else {
@@ -97,6 +102,7 @@ pub async fn run(
         writes: journal.counts(true),
         reconciles: still::reconciles(subject).await?,
         cpu: after.cpu - before.cpu,
+        plane_cpu: plane_after - plane_before,
         peak_mb: after.peak_mb,
         resident_mb: after.resident_mb,
     };
@@ -108,6 +114,13 @@ pub async fn run(
         run.peak_mb
     );
     Ok((run, feed))
+}
+
+fn plane_cpu(bed: &Bed) -> Result<f64, String> {
+    let pids = [Program::ApiServer, Program::Etcd]
+        .into_iter()
+        .filter_map(|program| bed.cluster.pid(program));
+    pids.map(|pid| cost::of(pid).map(|cost| cost.cpu)).sum()
 }
 
 async fn wait_until_done(
@@ -168,7 +181,8 @@ pub fn median(mut runs: Vec<Run>) -> Option<Run> {
         middle(|run| run.p50),
         middle(|run| run.p99),
     );
-    let (cpu, peak_mb, resident_mb) = (
+    let (plane_cpu, cpu, peak_mb, resident_mb) = (
+        middle(|run| run.plane_cpu),
         middle(|run| run.cpu),
         middle(|run| run.peak_mb),
         middle(|run| run.resident_mb),
@@ -179,6 +193,7 @@ pub fn median(mut runs: Vec<Run>) -> Option<Run> {
         p50,
         p99,
         cpu,
+        plane_cpu,
         peak_mb,
         resident_mb,
         ..most
