@@ -12,8 +12,8 @@ use diagnosis::{
 use k8s_openapi::api::{
     apps::v1::Deployment,
     autoscaling::v2::HorizontalPodAutoscaler,
-    core::v1::{Event, Node, PersistentVolumeClaim, Pod, Service},
-    networking::v1::NetworkPolicy,
+    core::v1::{ConfigMap, Event, Node, PersistentVolumeClaim, Pod, Service},
+    networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
     storage::v1::StorageClass,
 };
@@ -49,6 +49,8 @@ pub struct Caches {
     network_policies: Arc<WatchCache<Child<()>>>,
     budgets: Arc<WatchCache<Child<()>>>,
     own_claims: Arc<WatchCache<Child<()>>>,
+    ingresses: Arc<WatchCache<Child<()>>>,
+    config_maps: Arc<WatchCache<Child<()>>>,
     /// All claims, ours or not.
     pub claims: Arc<WatchCache<ClaimFacts>>,
     /// Pods of what we made.
@@ -97,6 +99,8 @@ impl Caches {
             network_policies: watches.start(plain_child::<NetworkPolicy>()),
             budgets: watches.start(plain_child::<PodDisruptionBudget>()),
             own_claims: watches.start(plain_child::<PersistentVolumeClaim>()),
+            ingresses: watches.start(plain_child::<Ingress>()),
+            config_maps: watches.start(plain_child::<ConfigMap>()),
             claims: watches.start(
                 CacheSpec::typed::<PersistentVolumeClaim>(|claim| ClaimFacts::from(&claim))
                     .coalesce(POD_BURST)
@@ -150,6 +154,8 @@ impl Caches {
             self.network_policies.clone(),
             self.budgets.clone(),
             self.own_claims.clone(),
+            self.ingresses.clone(),
+            self.config_maps.clone(),
         ]
     }
 

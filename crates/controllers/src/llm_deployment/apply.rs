@@ -28,17 +28,25 @@ const SCALED: [&str; 1] = ["/spec/replicas"];
 pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, ApplyError> {
     let Children {
         claim,
+        config_map,
         network_policy,
         service,
+        ingress,
         disruption_budget,
         deployment,
     } = build(plan);
-    let mut objects = Vec::with_capacity(5);
+    let mut objects = Vec::with_capacity(7);
     if let Some(claim) = claim {
         objects.push(DesiredObject::new(claim)?);
     }
+    if let Some(config_map) = config_map {
+        objects.push(DesiredObject::new(config_map)?);
+    }
     objects.push(DesiredObject::new(network_policy)?);
     objects.push(DesiredObject::new(service)?);
+    if let Some(ingress) = ingress {
+        objects.push(DesiredObject::new(ingress)?);
+    }
     if let Some(budget) = disruption_budget {
         objects.push(DesiredObject::new(budget)?);
     }

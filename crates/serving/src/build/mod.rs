@@ -5,9 +5,11 @@
 //! It must not decide anything.
 
 mod claim;
+mod config_map;
 mod container;
 mod deployment;
 mod disruption_budget;
+mod ingress;
 mod metadata;
 mod network_policy;
 mod pod;
@@ -15,14 +17,14 @@ mod service;
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{PersistentVolumeClaim, Service},
-    networking::v1::NetworkPolicy,
+    core::v1::{ConfigMap, PersistentVolumeClaim, Service},
+    networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
 
 pub use self::{
-    claim::claim, deployment::deployment, disruption_budget::disruption_budget,
-    network_policy::network_policy, service::service,
+    claim::claim, config_map::config_map, deployment::deployment, disruption_budget::disruption_budget,
+    ingress::ingress, network_policy::network_policy, service::service,
 };
 use crate::plan::{ServingPlan, Workload};
 
@@ -33,10 +35,14 @@ use crate::plan::{ServingPlan, Workload};
 pub struct Children {
     /// Volume for the weights; `None`: prune one that was made before.
     pub claim: Option<PersistentVolumeClaim>,
+    /// Files for the engine; `None`: prune one that was made before.
+    pub config_map: Option<ConfigMap>,
     /// Always there.
     pub network_policy: NetworkPolicy,
     /// Always there.
     pub service: Service,
+    /// `None`: prune one that was made before.
+    pub ingress: Option<Ingress>,
     /// `None`: prune one that was made before.
     pub disruption_budget: Option<PodDisruptionBudget>,
     /// The Pods; last, when all that they need is there. `None`: the plan has another workload.
@@ -50,8 +56,10 @@ pub fn build(plan: &ServingPlan) -> Children {
     };
     Children {
         claim: claim(plan),
+        config_map: config_map(plan),
         network_policy: network_policy(plan),
         service: service(plan),
+        ingress: ingress(plan),
         disruption_budget: disruption_budget(plan),
         deployment,
     }

@@ -66,6 +66,8 @@ impl ServingPlan {
                 labels: service_labels,
                 annotations: request.service.annotations,
             },
+            ingress: None,
+            config: None,
             access: request.access,
             budget,
             claim,

@@ -47,6 +47,10 @@ pub struct ServingPlan {
     pub pod: PodPlan,
     /// The Service for clients.
     pub service: ServicePlan,
+    /// The way in from outside the cluster.
+    pub ingress: Option<IngressPlan>,
+    /// Files for the engine.
+    pub config: Option<ConfigPlan>,
     /// Who may reach the port.
     pub access: Access,
     /// How many Pods a drain may take.
@@ -186,6 +190,30 @@ pub struct ServicePlan {
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// The way in from outside the cluster: everything under these hosts goes to the Service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IngressPlan {
+    /// Host names; never empty.
+    pub hosts: Vec<String>,
+    /// Secret with the certificate of all hosts; `None`: no TLS.
+    pub tls_secret: Option<String>,
+    /// Ingress class; `None`: the cluster's default.
+    pub class: Option<String>,
+    /// Labels beside the operator's.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Files for the engine, as a ConfigMap that belongs to the resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfigPlan {
+    /// Name of the ConfigMap.
+    pub name: String,
+    /// Contents by key.
+    pub data: BTreeMap<String, String>,
 }
 
 /// How many Pods a drain may take.
