@@ -7,19 +7,28 @@
 #![allow(clippy::duplicated_attributes)]
 
 pub mod llm_example_com;
+pub mod premlabs_io;
 pub mod shared;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
-use crate::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+use crate::{
+    llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
+};
 
 /// Every custom resource definition, ready to install, in a stable order.
 ///
 /// Always install these, never a type's own `crd()`: [`shared::definition::finished`] has been over them.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    [LLMModel::crd(), LLMDeployment::crd()]
-        .into_iter()
-        .map(shared::definition::finished)
-        .collect()
+    [
+        LLMModel::crd(),
+        LLMDeployment::crd(),
+        AIDeployment::crd(),
+        AIModelMap::crd(),
+    ]
+    .into_iter()
+    .map(shared::definition::finished)
+    .collect()
 }

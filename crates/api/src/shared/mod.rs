@@ -1,11 +1,15 @@
 //! Pieces that the kinds of every family use: small types and schema helpers.
 
+pub mod access;
 pub mod definition;
 pub mod engine;
+pub mod pod_template;
 pub mod schema;
 pub mod state;
 pub mod storage;
 
+pub use access::AccessSpec;
 pub use engine::{Engine, GpuRequirement, ImagePullPolicy, ModelSource, Probes, Resources};
+pub use pod_template::PodTemplate;
 pub use state::State;
 pub use storage::{AccessMode, WeightsStorage};

@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::{
-        core::v1::{Affinity, Toleration, TopologySpreadConstraint},
-        networking::v1::NetworkPolicyPeer,
-    },
+    api::core::v1::{Affinity, Toleration, TopologySpreadConstraint},
     apimachinery::pkg::{apis::meta::v1::Condition, util::intstr::IntOrString},
 };
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::shared::AccessSpec;
 use crate::shared::{State, schema};
 
 /// Runs a model.
@@ -225,18 +223,6 @@ pub struct DisruptionBudgetSpec {
     #[x_kube(validation = Rule::new("type(self) == int ? self >= 0 : self.matches('^(100|[0-9]{1,2})%$')")
         .message("maxUnavailable must be a number of Pods such as 1, or a percentage up to \"100%\""))]
     pub max_unavailable: Option<IntOrString>,
-}
-
-/// Who may reach the port.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccessSpec {
-    /// The only ones that may connect, beside the operator: peers as in a NetworkPolicy. Default: everyone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bare_list::<NetworkPolicyPeer, 64>")]
-    #[x_kube(validation = Rule::new("size(self) > 0")
-        .message("an empty list would admit everyone; name a peer, or remove access.from"))]
-    pub from: Option<Vec<NetworkPolicyPeer>>,
 }
 
 /// What is observed.

@@ -1,0 +1,3 @@
+//! API group `premlabs.io`, as prem-operator defines it.
+
+pub mod v1alpha1;
