@@ -1,4 +1,4 @@
-//! `AIDeployment`: a model (or several) on one of five engines, with Service and Ingress.
+//! AIDeployment: a model (or several) on one of five engines, with Service and Ingress.
 //!
 //! As lenient as the original: words of a choice are free strings here, and the controller says what is wrong with
 //! them in `status.errMsg` and in the conditions. Refused is only what no cluster could ever run.
@@ -143,11 +143,11 @@ pub struct IngressSpec {
     pub class_name: Option<String>,
 }
 
-/// A model, described here, in an `AIModelMap`, or in both; what is said here wins.
+/// A model, described here, in an AIModelMap, or in both; what is said here wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelEntry {
-    /// A variant of an `AIModelMap` that supplies what is not said here. Default: none.
+    /// A variant of an AIModelMap that supplies what is not said here. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_map_ref: Option<ModelMapRef>,
 
@@ -160,7 +160,7 @@ pub struct ModelEntry {
     pub options: Option<BTreeMap<String, String>>,
 }
 
-/// One variant of an `AIModelMap`.
+/// One variant of an AIModelMap.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelMapRef {

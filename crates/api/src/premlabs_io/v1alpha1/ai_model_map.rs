@@ -1,4 +1,4 @@
-//! `AIModelMap`: one model as each engine needs it, in variants. It serves nothing; `AIDeployment`s refer to it.
+//! AIModelMap: one model as each engine needs it, in variants. It serves nothing; AIDeployments refer to it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
@@ -32,7 +32,7 @@ use crate::shared::{State, schema};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AIModelMapSpec {
-    /// Variants for `LocalAI`. Default: none.
+    /// Variants for LocalAI. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub localai: Option<Vec<ModelVariant>>,
 
@@ -70,7 +70,7 @@ pub struct ModelVariant {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelParameters {
-    /// Where the model is, in the engine's own notation: a Hugging Face name, a name of `LocalAI`'s gallery, or an `http` URL. Default: none.
+    /// Where the model is, in the engine's own notation: a Hugging Face name, a name of LocalAI's gallery, or an `http` URL. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 
@@ -82,7 +82,7 @@ pub struct ModelParameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_type: Option<String>,
 
-    /// The engine's own configuration file of the model, for example a `LocalAI` model description. Default: none.
+    /// The engine's own configuration file of the model, for example a LocalAI model description. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_config_file: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The Deployment and its Pods, as an `AIDeployment` describes them.
+//! The Deployment and its Pods, as an AIDeployment describes them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `premlabs.io/v1alpha1`: engines with their models ([`AIDeployment`]) and the models they share ([`AIModelMap`]).
+//! `premlabs.io/v1alpha1`: engines with their models ([AIDeployment]) and the models they share ([AIModelMap]).
 
 pub mod ai_deployment;
 pub mod ai_model_map;
