@@ -28,5 +28,7 @@ pub use status::{StatusTarget, StatusWriter};
 
 /// Field manager of every write of this operator.
 pub const FIELD_MANAGER: &str = "llm-operator";
+/// Label and value that mark the objects we applied.
+pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "llm-operator");
 /// Label that selects the objects we applied; caches of children watch only these.
 pub const MANAGED_BY_SELECTOR: &str = "app.kubernetes.io/managed-by=llm-operator";

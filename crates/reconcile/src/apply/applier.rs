@@ -15,7 +15,7 @@ use super::{
 use crate::cache::{ChildHead, ChildView, Writing};
 
 /// Field manager that holds a released field's value between us and whoever sets it next.
-const HANDOVER_MANAGER: &str = "llm-operator-handover";
+pub(super) const HANDOVER_MANAGER: &str = "llm-operator-handover";
 
 /// Field manager of lists that had to be replaced as a whole.
 const REPAIR_MANAGER: &str = "llm-operator-repair";
@@ -47,6 +47,8 @@ pub enum ChangeMade {
     Updated,
     /// Somebody had changed what we want.
     Repaired,
+    /// An earlier operator had made it for our resource; what it had set is ours now.
+    TakenOver,
 }
 
 /// Desired hash and observed content that were found to agree.
@@ -79,6 +81,7 @@ impl Applier {
 
     /// Makes the child exist as desired. Reads nothing from the API in the normal case and writes at most once.
     pub async fn apply(&self, desired: &DesiredObject) -> Result<Applied, ApplyError> {
+        desired.check()?;
         let view = self.view(desired)?;
         match view.child(desired.namespace(), desired.name()) {
             Some(child) => self.bring_in_line(view, desired, child).await,
@@ -113,43 +116,24 @@ impl Applier {
                     child,
                 })
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => {
-                let name = (desired.namespace(), desired.name());
-                match request::get(&self.client, &desired.resource, name.0, name.1).await {
-                    Ok(raw) => {
-                        let child = raw
-                            .head()
-                            .map_err(|source| failed(desired, kube::Error::SerdeError(source)))?;
-                        self.bring_in_line(view, desired, child).await
-                    }
-                    Err(error) => Err(failed(desired, error)),
-                }
-            }
+            Err(kube::Error::Api(status)) if status.code == 409 => self.look(view, desired).await,
             Err(error) => Err(failed(desired, error)),
         }
     }
 
-    async fn bring_in_line(
+    /// Makes a child that we have applied before as desired.
+    pub(super) async fn bring_in_line(
         &self,
         view: &Arc<dyn ChildView>,
         desired: &DesiredObject,
         child: Arc<ChildHead>,
     ) -> Result<Applied, ApplyError> {
-        let (kind, name) = (desired.kind().to_owned(), desired.name().to_owned());
-        if child
-            .owner
-            .as_ref()
-            .is_none_or(|owner| &*owner.uid != desired.owner_uid())
-        {
-            return Err(ApplyError::NameTaken {
-                kind,
-                name,
-                owner: owner_words(&child),
-            });
-        }
-        if child.deleting {
-            return Err(ApplyError::Terminating { kind, name });
-        }
+        check_ours(desired, &child)?;
+        let desired = if child.adopted.is_some() {
+            desired.found()
+        } else {
+            desired
+        };
         if self.is_verified(desired, &child) {
             return Ok(Applied {
                 change: ChangeMade::None,
@@ -168,8 +152,8 @@ impl Applier {
                 }
                 Some(path) => {
                     tracing::info!(
-                        kind,
-                        name,
+                        kind = desired.kind(),
+                        name = desired.name(),
                         namespace = desired.namespace(),
                         "repairing drift at {path}"
                     );
@@ -177,22 +161,31 @@ impl Applier {
             }
         }
         self.hand_over(view, desired, &child).await?;
-        let child = match self.write(view, desired, Bind::Uid(&child.uid)).await {
-            Err(error) if is_refused(&error) => {
-                // Merged with what others put into our lists it may be refused where it would not be alone.
-                let replaced = self.replace(view, desired, &child).await;
-                replaced.map_err(|_| failed(desired, error))?
-            }
-            written => written.map_err(|error| failed(desired, error))?,
-        };
         Ok(Applied {
             change: if same_wish {
                 ChangeMade::Repaired
             } else {
                 ChangeMade::Updated
             },
-            child,
+            child: self.update(view, desired, &child).await?,
         })
+    }
+
+    /// Writes to the very child that we looked at.
+    pub(super) async fn update(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        child: &ChildHead,
+    ) -> Result<Arc<ChildHead>, ApplyError> {
+        match self.write(view, desired, Bind::Uid(&child.uid)).await {
+            Err(error) if is_refused(&error) => {
+                // Merged with what others put into our lists it may be refused where it would not be alone.
+                let replaced = self.replace(view, desired, child).await;
+                replaced.map_err(|_| failed(desired, error))
+            }
+            written => written.map_err(|error| failed(desired, error)),
+        }
     }
 
     async fn write(
@@ -233,7 +226,7 @@ impl Applier {
     }
 
     /// Before a field is dropped from what we apply, somebody else must own its value, or the server resets it.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         view: &Arc<dyn ChildView>,
         desired: &DesiredObject,
@@ -267,7 +260,9 @@ impl Applier {
         }
         let body = serde_json::to_vec(&body).map_err(|source| unserialisable(desired, source))?;
         let name = (desired.namespace(), desired.name());
-        let writing = Writing::begin(view.as_ref(), name.0, name.1);
+        // An object without our label is none that the cache would ever lose again.
+        let known = view.child(name.0, name.1).is_some();
+        let writing = known.then(|| Writing::begin(view.as_ref(), name.0, name.1));
         let raw = request::apply_as(
             &self.client,
             HANDOVER_MANAGER,
@@ -278,7 +273,9 @@ impl Applier {
         )
         .await
         .map_err(|error| failed(desired, error))?;
-        writing.succeeded(&raw);
+        if let Some(writing) = writing {
+            writing.succeeded(&raw);
+        }
         Ok(())
     }
 
@@ -317,11 +314,28 @@ fn owner_words(child: &ChildHead) -> String {
     }
 }
 
-fn failed(desired: &DesiredObject, error: kube::Error) -> ApplyError {
+/// Whether the child may be written to: it is our resource's, and stays.
+pub(super) fn check_ours(desired: &DesiredObject, child: &ChildHead) -> Result<(), ApplyError> {
+    let (kind, name) = (desired.kind().to_owned(), desired.name().to_owned());
+    let owner = child.owner.as_ref();
+    if owner.is_none_or(|owner| &*owner.uid != desired.owner_uid()) {
+        return Err(ApplyError::NameTaken {
+            kind,
+            name,
+            owner: owner_words(child),
+        });
+    }
+    if child.deleting {
+        return Err(ApplyError::Terminating { kind, name });
+    }
+    Ok(())
+}
+
+pub(super) fn failed(desired: &DesiredObject, error: kube::Error) -> ApplyError {
     ApplyError::classify(desired.kind(), desired.namespace(), desired.name(), error)
 }
 
-fn unserialisable(desired: &DesiredObject, source: serde_json::Error) -> ApplyError {
+pub(super) fn unserialisable(desired: &DesiredObject, source: serde_json::Error) -> ApplyError {
     ApplyError::Desired(DesiredError::Serialise {
         kind: desired.kind().to_owned(),
         source,
@@ -330,7 +344,7 @@ fn unserialisable(desired: &DesiredObject, source: serde_json::Error) -> ApplyEr
 
 /// What a released field is set to before we let go of it, if it has to be set: its value, or the floor when that is
 /// new and higher.
-fn value_to_leave(field: &Released, value: &Value, before: &[&str]) -> Option<Value> {
+pub(super) fn value_to_leave(field: &Released, value: &Value, before: &[&str]) -> Option<Value> {
     let entry = field.entry();
     if before.contains(&entry.as_str()) {
         return None;

@@ -14,6 +14,10 @@ pub const APPLIED_HASH: &str = "llm-operator.io/applied-hash";
 /// stands behind it: `/spec/replicas=2`.
 pub const RELEASED: &str = "llm-operator.io/released";
 
+/// Annotation of an object that was applied as its [`DesiredObject::if_found`] says. While it is there, that form is
+/// applied; its value is for whoever builds the object.
+pub const ADOPTED: &str = "llm-operator.io/adopted";
+
 /// Why an object cannot be applied at all; a mistake of the code that built it.
 #[derive(Debug, thiserror::Error)]
 pub enum DesiredError {
@@ -26,6 +30,14 @@ pub enum DesiredError {
         kind: String,
         /// The field that is missing.
         field: &'static str,
+    },
+    /// The form for an object that is found names another object.
+    #[error("the two forms of {kind} {name} do not name the same object and owner")]
+    OtherObject {
+        /// Kind of the object.
+        kind: String,
+        /// Its name.
+        name: String,
     },
     /// It cannot be serialised.
     #[error("a desired {kind} cannot be serialised: {source}")]
@@ -48,6 +60,8 @@ pub struct DesiredObject {
     released: Vec<Released>,
     /// How it is created: with the released fields, which somebody must set.
     initial: Option<Box<DesiredObject>>,
+    /// How it is applied when somebody made it before us.
+    found: Option<Box<DesiredObject>>,
 }
 
 /// A field that is left to somebody else.
@@ -87,7 +101,8 @@ impl DesiredObject {
     /// Leaves these fields to somebody else from now on, e.g. `/spec/replicas` while an autoscaler sets them. The value
     /// that the object has is kept, but a number below the one given here is raised to it once: at the hand-over, and
     /// again when the number given here changes. Only fields under `/spec` that are not inside a list.
-    pub fn releasing(self, pointers: &[&'static str]) -> Result<Self, DesiredError> {
+    pub fn releasing(mut self, pointers: &[&'static str]) -> Result<Self, DesiredError> {
+        let found = self.found.take();
         let mut released = Vec::with_capacity(pointers.len());
         let mut parse = || -> Result<String, serde_json::Error> {
             let mut tree: serde_json::Value = serde_json::from_str(&format!("{{{}}}", self.fields))?;
@@ -108,8 +123,20 @@ impl DesiredObject {
         Ok(Self {
             released,
             initial: Some(Box::new(self)),
+            found,
             ..object
         })
+    }
+
+    /// Applies `other` in place of `self` when an earlier operator has made the object for our very resource and we
+    /// have never applied it; and from then on, as long as the object has the annotation [`ADOPTED`], which `other`
+    /// sets for this. To create the object, `self` is applied. `other` names the same object and owner.
+    #[must_use]
+    pub fn if_found(self, other: DesiredObject) -> Self {
+        Self {
+            found: Some(Box::new(other)),
+            ..self
+        }
     }
 
     fn assemble(resource: ApiResource, meta: ObjectMeta, fields: String) -> Result<Self, DesiredError> {
@@ -143,6 +170,7 @@ impl DesiredObject {
             hash,
             released: Vec::new(),
             initial: None,
+            found: None,
         })
     }
 
@@ -178,6 +206,27 @@ impl DesiredObject {
     /// The object as it is created.
     pub(super) fn initial(&self) -> &Self {
         self.initial.as_deref().unwrap_or(self)
+    }
+
+    /// The object as it is applied to one that somebody made before us.
+    pub(super) fn found(&self) -> &Self {
+        self.found.as_deref().unwrap_or(self)
+    }
+
+    /// Whether all forms of it name the same object and owner.
+    pub(super) fn check(&self) -> Result<(), DesiredError> {
+        let identity = |object: &Self| {
+            let meta = (object.namespace().to_owned(), object.name().to_owned());
+            (object.resource.clone(), meta, object.owner_uid().to_owned())
+        };
+        let same = self
+            .found
+            .as_deref()
+            .is_none_or(|found| identity(found) == identity(self));
+        same.then_some(()).ok_or_else(|| DesiredError::OtherObject {
+            kind: self.kind().to_owned(),
+            name: self.name().to_owned(),
+        })
     }
 
     /// The object as it goes to the API server, bound to one incarnation by `bind`.

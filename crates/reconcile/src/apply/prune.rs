@@ -3,7 +3,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 
-use super::{applier::Applier, desired::DesiredObject, error::ApplyError, request};
+use super::{applier::Applier, desired::DesiredObject, error::ApplyError, found::never_applied, request};
 use crate::cache::ChildHead;
 
 /// What prune may delete.
@@ -48,6 +48,44 @@ impl Applier {
                 if self.delete(view.resource(), &child).await? {
                     deleted.push((kind.to_owned(), child.name.to_string()));
                 }
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes those of the named objects, `(kind, namespace, name)`, that an earlier operator made for `owner_uid` and
+    /// we never applied, so that no cache knows them: one read each. For names that the plan could have and does not;
+    /// claims always stay. Returns `(kind, name)` of what was deleted.
+    pub async fn prune_unlabelled(
+        &self,
+        owner_uid: &str,
+        names: &[(&str, &str, &str)],
+    ) -> Result<Vec<(String, String)>, ApplyError> {
+        let mut deleted = Vec::new();
+        for &(kind, namespace, name) in names {
+            let view = self.views.iter().find(|view| view.kind() == kind);
+            let view = view.ok_or_else(|| ApplyError::NotWatched {
+                kind: kind.to_owned(),
+            })?;
+            if kind == "PersistentVolumeClaim" || view.child(namespace, name).is_some() {
+                continue;
+            }
+            let failed = |error| ApplyError::classify(kind, namespace, name, error);
+            let child = match request::get(&self.client, view.resource(), namespace, name).await {
+                Ok(found) => found
+                    .object
+                    .head()
+                    .map_err(|e| failed(kube::Error::SerdeError(e)))?,
+                Err(kube::Error::Api(status)) if status.code == 404 => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            let of_owner = child.owner.as_ref().is_some_and(|owner| &*owner.uid == owner_uid);
+            if of_owner
+                && !child.deleting
+                && never_applied(&child)
+                && self.delete(view.resource(), &child).await?
+            {
+                deleted.push((kind.to_owned(), name.to_owned()));
             }
         }
         Ok(deleted)

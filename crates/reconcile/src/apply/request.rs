@@ -1,4 +1,5 @@
-//! Raw writes by server-side apply, and by merge where that cannot do it: bytes in, the stored object as text out. No decisions.
+//! Raw writes by server-side apply, and by other patches where that cannot do it: bytes in, the stored object as text
+//! out. No decisions.
 
 use kube::{
     Client,
@@ -12,6 +13,16 @@ const APPLY_PATCH: &str = "application/apply-patch+yaml";
 
 /// Content type of a JSON merge patch.
 const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// Content type of a JSON patch: a list of operations.
+const JSON_PATCH: &str = "application/json-patch+json";
+
+/// An object as read from the API server.
+pub(crate) struct Found {
+    pub object: RawObject,
+    /// Its whole text, `managedFields` too.
+    pub text: String,
+}
 
 /// Applies `body` to `resource` `namespace`/`name`, or to its `subresource`, taking over fields that others set.
 pub(crate) async fn server_side_apply(
@@ -65,6 +76,20 @@ pub(crate) async fn merge_as(
     patch(client, uri, MERGE_PATCH, body).await
 }
 
+/// Does the `operations` of a JSON patch to `resource` `namespace`/`name`.
+pub(crate) async fn operate_as(
+    client: &Client,
+    manager: &str,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    operations: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let mut uri = object_path(resource, namespace, name);
+    uri.push_str("?fieldManager=");
+    uri.push_str(manager);
+    patch(client, uri, JSON_PATCH, operations).await
+}
+
 async fn patch(
     client: &Client,
     uri: String,
@@ -85,12 +110,14 @@ pub(crate) async fn get(
     resource: &ApiResource,
     namespace: &str,
     name: &str,
-) -> Result<RawObject, kube::Error> {
+) -> Result<Found, kube::Error> {
     let request = http::Request::get(object_path(resource, namespace, name))
         .header(http::header::ACCEPT, "application/json")
         .body(Vec::new())
         .map_err(kube::Error::HttpError)?;
-    decode(client.request_text(request).await?)
+    let text = client.request_text(request).await?;
+    let object = RawObject::from_text(&text).map_err(kube::Error::SerdeError)?;
+    Ok(Found { object, text })
 }
 
 /// Path of one object. Names of Kubernetes objects need no escaping in a path; whoever builds a name that does gets a

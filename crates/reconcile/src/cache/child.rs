@@ -20,7 +20,11 @@ use super::{
     store::WatchCache,
     writing::WriteSink,
 };
-use crate::{MANAGED_BY_SELECTOR, apply::APPLIED_HASH, key::ObjectKey};
+use crate::{
+    MANAGED_BY_SELECTOR,
+    apply::{ADOPTED, APPLIED_HASH},
+    key::ObjectKey,
+};
 
 /// The controller that owns an object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -52,6 +56,8 @@ pub struct ChildHead {
     pub owner: Option<OwnerHead>,
     /// Hash of the desired object that was last applied, from its annotation.
     pub applied: Option<Box<str>>,
+    /// Value of the annotation [`ADOPTED`]: we found it and keep something of how it was.
+    pub adopted: Option<Box<str>>,
     /// Hash of `content`.
     pub content_hash: u64,
     /// Compact JSON: `metadata` reduced to labels, annotations and owner references, and every other field but
@@ -115,12 +121,11 @@ pub(super) fn parse_head(raw: &RawObject) -> Result<ChildHead, serde_json::Error
             .map(|reference| reference.head),
         None => None,
     };
-    let applied = match metadata.annotations {
-        Some(annotations) => serde_json::from_str::<BTreeMap<Cow<'_, str>, Cow<'_, str>>>(annotations.get())?
-            .remove(APPLIED_HASH)
-            .map(Into::into),
-        None => None,
+    let mut annotations: BTreeMap<Cow<'_, str>, Cow<'_, str>> = match metadata.annotations {
+        Some(annotations) => serde_json::from_str(annotations.get())?,
+        None => BTreeMap::new(),
     };
+    let mut annotation = |name| annotations.remove(name).map(Into::into);
     let kept = serde_json::value::to_raw_value(&Kept {
         labels: metadata.labels,
         annotations: metadata.annotations,
@@ -138,7 +143,8 @@ pub(super) fn parse_head(raw: &RawObject) -> Result<ChildHead, serde_json::Error
         generation: raw.generation(),
         deleting: metadata.deletion_timestamp.is_some(),
         owner,
-        applied,
+        applied: annotation(APPLIED_HASH),
+        adopted: annotation(ADOPTED),
         content_hash: hasher.finish(),
         content: content.into(),
     })
@@ -238,7 +244,7 @@ mod tests {
     use super::*;
 
     const SERVICE: &str = r#"{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"n","uid":"u",
-      "resourceVersion":"7","generation":3,"labels":{"l":"1"},"annotations":{"llm-operator.io/applied-hash":"abc"},
+      "resourceVersion":"7","generation":3,"labels":{"l":"1"},"annotations":{"llm-operator.io/applied-hash":"abc","llm-operator.io/adopted":"v1"},
       "managedFields":[{"manager":"x"}],"ownerReferences":[{"apiVersion":"g/v1","kind":"Other","name":"o","uid":"0"},
       {"apiVersion":"g/v1","kind":"Thing","name":"t","uid":"1","controller":true,"blockOwnerDeletion":true}]},
       "spec":{"ports":[{"port":80}]},"status":{"loadBalancer":{}}}"#;
@@ -258,6 +264,7 @@ mod tests {
             (head.applied.as_deref(), head.generation, head.deleting),
             (Some("abc"), 3, false)
         );
+        assert_eq!(head.adopted.as_deref(), Some("v1"));
         let content = String::from_utf8(head.content.to_vec()).unwrap();
         for gone in ["managedFields", "loadBalancer", "resourceVersion", "uid\":\"u\""] {
             assert!(!content.contains(gone), "{gone} in {content}");
