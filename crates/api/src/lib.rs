@@ -15,7 +15,7 @@ use kube::CustomResourceExt as _;
 
 use crate::{
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
-    premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
+    premlabs_io::v1alpha1::{AIDeployment, AIModelMap, AutoNodeLabeler},
 };
 
 /// Every custom resource definition, ready to install, in a stable order.
@@ -27,6 +27,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         LLMDeployment::crd(),
         AIDeployment::crd(),
         AIModelMap::crd(),
+        AutoNodeLabeler::crd(),
     ]
     .into_iter()
     .map(shared::definition::finished)

@@ -40,12 +40,12 @@ use crate::shared::{State, schema};
 #[serde(rename_all = "camelCase")]
 pub struct AutoNodeLabelerSpec {
     /// Which nodes get the labels, told by one of their labels.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
     pub match_expression: Option<MatchExpression>,
 
     /// The labels, 1 to 64. Keys below `kubernetes.io` and `k8s.io` are refused unless the operator runs with `--allow-protected-node-labels`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, schema_with = "labels")]
     pub labels: Option<BTreeMap<String, String>>,
 }
@@ -61,14 +61,14 @@ pub struct AutoNodeLabelerSpec {
 )]
 pub struct MatchExpression {
     /// The node label that is looked at, for example `nvidia.com/gpu.product`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, length(min = 1, max = 317))]
     #[x_kube(validation = Rule::new("self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')")
         .message("key must be a label key: a name of at most 63 letters, digits, '-', '_' and '.', after an optional DNS name and '/'"))]
     pub key: Option<String>,
 
     /// `Exists` (the node has the label), `In` (with one of the values), `NotIn` (without it, or with another value) or `DoesNotExist`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, schema_with = "operator")]
     pub operator: Option<String>,
 
