@@ -16,6 +16,7 @@ use kube::CustomResourceExt as _;
 use crate::{
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap, AutoNodeLabeler},
+    shared::definition::with_optional_spec,
 };
 
 /// Every custom resource definition, ready to install, in a stable order.
@@ -25,8 +26,8 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     [
         LLMModel::crd(),
         LLMDeployment::crd(),
-        AIDeployment::crd(),
-        AIModelMap::crd(),
+        with_optional_spec(AIDeployment::crd()),
+        with_optional_spec(AIModelMap::crd()),
         AutoNodeLabeler::crd(),
     ]
     .into_iter()

@@ -61,6 +61,48 @@ fn required_fields_are_those_of_the_document() {
     );
 }
 
+/// Group, version, names and scope of prem-operator, so that manifests and clients of it go on working.
+#[test]
+fn names_and_required_fields_of_the_prem_family_are_the_originals() {
+    for (plural, kind) in [("aideployments", "AIDeployment"), ("aimodelmaps", "AIModelMap")] {
+        let crd = definition(&format!("{plural}.premlabs.io"));
+        assert_eq!(crd["spec"]["names"]["kind"], kind);
+        assert_eq!(crd["spec"]["names"]["singular"], kind.to_lowercase());
+        assert_eq!(crd["spec"]["names"]["shortNames"], Value::Null);
+        assert_eq!(crd["spec"]["scope"], "Namespaced");
+        let version = &crd["spec"]["versions"][0];
+        assert_eq!(
+            (&version["name"], &version["served"], &version["storage"]),
+            (&json!("v1alpha1"), &json!(true), &json!(true))
+        );
+        assert_eq!(version["subresources"]["status"], json!({}));
+        let schema = schema(&format!("{plural}.premlabs.io"));
+        assert_eq!(schema["required"], Value::Null);
+        assert_eq!(schema["properties"]["spec"]["required"], Value::Null);
+    }
+    let spec = schema("aideployments.premlabs.io")["properties"]["spec"]["properties"].clone();
+    assert_eq!(spec["engine"]["required"], json!(["name"]));
+    assert_eq!(spec["endpoint"]["items"]["required"], json!(["domain"]));
+    assert_eq!(spec["models"]["items"]["required"], Value::Null);
+    let reference = &spec["models"]["items"]["properties"]["modelMapRef"];
+    assert_eq!(reference["required"], json!(["name", "variant"]));
+    let accelerator = &spec["deployment"]["properties"]["accelerator"];
+    assert_eq!(accelerator["required"], json!(["interface"]));
+    assert_eq!(
+        accelerator["properties"]["minVersion"]["required"],
+        json!(["major"])
+    );
+    let map = schema("aimodelmaps.premlabs.io")["properties"]["spec"]["properties"].clone();
+    for engine in ["localai", "vllm", "deepspeed-mii", "tensor_rt"] {
+        let variant = &map[engine]["items"];
+        assert_eq!(variant["required"], json!(["variant"]), "{engine}");
+        assert_eq!(
+            variant["properties"]["variant"]["pattern"], "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+            "{engine}"
+        );
+    }
+}
+
 #[test]
 fn optional_fields_accept_null_and_those_with_a_default_get_it() {
     let model = schema("llmmodels.llm.example.com")["properties"]["spec"]["properties"].clone();
@@ -73,9 +115,10 @@ fn optional_fields_accept_null_and_those_with_a_default_get_it() {
 
 #[test]
 fn every_field_of_ours_is_described_and_states_its_default() {
-    for name in ["llmmodels.llm.example.com", "llmdeployments.llm.example.com"] {
+    for crd in definitions() {
+        let name = crd["metadata"]["name"].as_str().unwrap();
         let spec = schema(name)["properties"]["spec"].clone();
-        let required = spec["required"].as_array().unwrap();
+        let required = spec["required"].as_array().cloned().unwrap_or_default();
         for (field, property) in spec["properties"].as_object().unwrap() {
             let description = property["description"].as_str().unwrap_or_default();
             assert!(!description.is_empty(), "{name} {field} has no description");

@@ -7,7 +7,7 @@
 //! among its values, which kubectl's own validation of a definition refuses. It must not add or remove anything else.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
 /// Prepares a derived definition for installation.
@@ -24,6 +24,22 @@ pub fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
             } else {
                 forget_null_below(property);
             }
+        }
+    }
+    crd
+}
+
+/// Makes the spec optional: a resource without one is stored with an empty one, so that its Rust type reads it.
+pub fn with_optional_spec(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let schemas = crd
+        .spec
+        .versions
+        .iter_mut()
+        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    for schema in schemas {
+        schema.required = None;
+        if let Some(spec) = schema.properties.as_mut().and_then(|all| all.get_mut("spec")) {
+            spec.default = Some(JSON(serde_json::json!({})));
         }
     }
     crd

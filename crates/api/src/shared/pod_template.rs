@@ -36,7 +36,7 @@ const QUANTITY: &str =
 /// Lists whose items Kubernetes tells apart by keys, with those keys, and of whose items no two may have the same:
 /// a Pod with two of them would be refused as well. (A Pod may name one variable or one pull secret twice, so
 /// `env` and `imagePullSecrets` are no such lists here.)
-const KEYED: [(&str, &[&str]); 7] = [
+const KEYED: [(&str, &[&str]); 10] = [
     ("containers", &["name"]),
     ("initContainers", &["name"]),
     ("volumes", &["name"]),
@@ -44,6 +44,9 @@ const KEYED: [(&str, &[&str]); 7] = [
     ("volumeDevices", &["devicePath"]),
     ("ports", &["containerPort", "protocol"]),
     ("claims", &["name"]),
+    ("resourceClaims", &["name"]),
+    ("schedulingGates", &["name"]),
+    ("topologySpreadConstraints", &["topologyKey", "whenUnsatisfiable"]),
 ];
 
 /// The structural schema of a Pod template.
@@ -82,7 +85,10 @@ pub fn env(generator: &mut SchemaGenerator) -> Schema {
 
 /// `core/v1` claims of a container on devices.
 pub fn resource_claims(generator: &mut SchemaGenerator) -> Schema {
-    bare::<Vec<ResourceClaim>>(generator)
+    let mut schema = bare::<Vec<ResourceClaim>>(generator);
+    schema.insert("x-kubernetes-list-type".into(), json!("map"));
+    schema.insert("x-kubernetes-list-map-keys".into(), json!(["name"]));
+    schema
 }
 
 /// Resource names with their quantities.

@@ -44,7 +44,8 @@ use crate::shared::{AccessSpec, State, pod_template, schema};
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.engine) || self.engine.name != 'generic' || !has(self.endpoint) || self.endpoint.all(one, !has(one.port) || (one.port >= 0 && one.port <= 65535))")
-        .message("endpoint ports must be 0 (the engine's own) to 65535"),
+        .message("with engine generic the ports of endpoint must be between 0 and 65535; 0 means not said")
+        .field_path(".endpoint"),
 )]
 pub struct AIDeploymentSpec {
     /// Hosts under which an Ingress serves the deployment. Default: none, and no Ingress.
