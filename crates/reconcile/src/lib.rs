@@ -9,8 +9,10 @@ pub mod cache;
 pub mod client;
 pub mod conditions;
 pub mod events;
+pub mod finalizer;
 pub mod jitter;
 pub mod key;
+pub mod labels;
 pub mod lease;
 pub mod metrics;
 pub mod queue;
@@ -21,6 +23,7 @@ pub use apply::{Applied, Applier, ApplyError, ChangeMade, DesiredObject, PrunePo
 pub use cache::{CacheSpec, Change, Child, Namespaces, RawObject, WatchCache, Watches};
 pub use events::{EventKind, EventRecorder, NewEvent};
 pub use key::ObjectKey;
+pub use labels::LabelWriter;
 pub use metrics::Metrics;
 pub use runner::WorkQueue;
 pub use runner::{Failure, Outcome, Reconciler, Runner};

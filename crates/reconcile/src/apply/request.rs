@@ -62,6 +62,20 @@ pub(crate) async fn apply_as(
     patch(client, uri, APPLY_PATCH, body).await
 }
 
+/// Applies `body` to `resource` `namespace`/`name` and leaves what others set: 409 when they set something else.
+pub(crate) async fn apply_beside(
+    client: &Client,
+    manager: &str,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let mut uri = object_path(resource, namespace, name);
+    uri.push_str("?fieldManager=");
+    uri.push_str(manager);
+    patch(client, uri, APPLY_PATCH, body).await
+}
+
 /// Merges `body` into `resource` `namespace`/`name`: lists are replaced as a whole.
 pub(crate) async fn merge_as(
     client: &Client,

@@ -17,11 +17,12 @@ use serde_json::value::RawValue;
 
 use super::child::{ChildHead, parse_head};
 
-/// The JSON of one object, without its `managedFields`, with its identity.
+/// The JSON of one object, with its identity; its `managedFields` stand apart.
 #[derive(Clone, Debug)]
 pub struct RawObject {
     meta: ObjectMeta,
     json: Box<str>,
+    managed_fields: Option<Box<str>>,
     head: OnceLock<Arc<ChildHead>>,
 }
 
@@ -51,7 +52,8 @@ impl RawObject {
     /// Reads the identity out of `json`. Fails only when `json` is not an object with `metadata`.
     pub fn new(json: &str) -> Result<Self, serde_json::Error> {
         let Identified { metadata } = serde_json::from_str(json)?;
-        // Half of an object's text: dropped before anybody else has to read over it.
+        // Half of an object's text: set apart before anybody else has to read over it.
+        let managed_fields = metadata.managed_fields.map(|managed| managed.get().into());
         let json = match metadata.managed_fields {
             Some(managed) => with_null_at(json, managed.get()),
             None => json.into(),
@@ -67,6 +69,7 @@ impl RawObject {
         Ok(Self {
             meta,
             json,
+            managed_fields,
             head: OnceLock::new(),
         })
     }
@@ -109,6 +112,11 @@ impl RawObject {
     /// The JSON text. Decode your own small struct from it when you need only a few fields.
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// The JSON text of `metadata.managedFields`: who has set what. An empty list when the object has none.
+    pub fn managed_fields(&self) -> &str {
+        self.managed_fields.as_deref().unwrap_or("[]")
     }
 
     /// What is kept of a child, read once however often it is asked for. Fails when the metadata is not that of a
@@ -191,6 +199,7 @@ mod tests {
             ("n", "a", "u", 42)
         );
         assert!(!raw.json().contains("f:data"), "{}", raw.json());
+        assert!(raw.managed_fields().contains("f:data"));
         let object: ConfigMap = raw.decode().unwrap();
         assert!(object.metadata.managed_fields.is_none());
         assert_eq!(object.metadata.labels.unwrap()["k"], "\"q\"");
