@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::{field_error::FieldError, request::Identity};
+use crate::{
+    field_error::FieldError,
+    request::{Identity, PodForm},
+};
 
 /// Field manager and the value of `app.kubernetes.io/managed-by`.
 pub const OPERATOR: &str = "llm-operator";
@@ -15,16 +18,28 @@ pub const KIND: &str = "llm-operator.io/kind";
 /// On Pods that share a claim which one node may mount; they attract each other by it.
 pub const CLAIM: &str = "llm-operator.io/claim";
 
+/// On Pods of prem-operator's form: the name of their AIDeployment, and all that they are found by.
+pub const PREM_NAME: &str = "mlcontroller.premlabs.io/ai-deployment";
+/// On Pods of prem-operator's form: by this they are spread over nodes.
+pub const PREM_SPREAD: &str = "mlcontroller.premlabs.io/spread-topology";
+
 /// The labels by which a resource's Pods are found. They never change.
-pub fn selector(identity: &Identity) -> BTreeMap<String, String> {
+pub fn selector(identity: &Identity, form: PodForm) -> BTreeMap<String, String> {
+    match form {
+        PodForm::Own => own(identity),
+        PodForm::Prem(_) => [(PREM_NAME.to_owned(), identity.name.clone())].into(),
+    }
+}
+
+fn own(identity: &Identity) -> BTreeMap<String, String> {
     [(NAME, identity.name.clone()), (KIND, identity.kind_label())]
         .map(|(key, value)| (key.to_owned(), value))
         .into()
 }
 
 /// [`selector`] as the text of a label selector, for `/scale`.
-pub fn selector_text(identity: &Identity) -> String {
-    selector(identity)
+pub fn selector_text(identity: &Identity, form: PodForm) -> String {
+    selector(identity, form)
         .iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect::<Vec<_>>()
@@ -33,7 +48,7 @@ pub fn selector_text(identity: &Identity) -> String {
 
 /// The labels of every object that is made for a resource.
 pub fn children(identity: &Identity, engine: &str) -> BTreeMap<String, String> {
-    let mut labels = selector(identity);
+    let mut labels = own(identity);
     labels.extend(
         [
             ("app.kubernetes.io/name", engine),
@@ -44,6 +59,23 @@ pub fn children(identity: &Identity, engine: &str) -> BTreeMap<String, String> {
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned())),
     );
+    labels
+}
+
+/// The labels of an object for which a person asks for some: ours win; prem-operator had none of these, so there a person's
+/// win, but for those by which the operator finds what it made.
+pub fn of_object(
+    theirs: &BTreeMap<String, String>,
+    ours: &BTreeMap<String, String>,
+    form: PodForm,
+) -> BTreeMap<String, String> {
+    let mut labels = theirs.clone();
+    for (key, value) in ours {
+        let finds = key.starts_with("llm-operator.io/") || key == "app.kubernetes.io/managed-by";
+        if form == PodForm::Own || finds || !theirs.contains_key(key) {
+            labels.insert(key.clone(), value.clone());
+        }
+    }
     labels
 }
 

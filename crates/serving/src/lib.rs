@@ -22,6 +22,7 @@ pub mod plan;
 pub mod quantity;
 pub mod request;
 pub mod source;
+pub mod template;
 
 pub use build::{Children, build};
 pub use field_error::FieldError;

@@ -9,7 +9,7 @@
 
 use crate::{
     fit,
-    request::{ClaimRequest, ServingRequest},
+    request::{ClaimRequest, EngineRequest, ServingRequest},
 };
 
 /// Time for everything but weights: imports, compilation, CUDA graphs.
@@ -51,7 +51,12 @@ fn seconds(seconds: u64) -> i32 {
 
 fn weights_mib(request: &ServingRequest) -> Option<u64> {
     let said = request.model.weights_bytes.map(|bytes| bytes.div_ceil(1 << 20));
-    let known = || fit::known_model(request.engine, &request.model).map(|model| model.weights_mib());
+    let known = || match request.engine {
+        EngineRequest::Own(engine) => {
+            fit::known_model(engine, &request.model).map(|model| model.weights_mib())
+        }
+        EngineRequest::Prem(_) => None,
+    };
     let gpu = || {
         let gpu = request.gpu.as_ref()?;
         Some(gpu.guaranteed_memory_mib()? * u64::from(gpu.count))

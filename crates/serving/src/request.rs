@@ -17,7 +17,14 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use crate::{gpu::GpuRequest, quantity::Quantity, source::ModelSource};
+use crate::{
+    engine::prem::PremRequest,
+    gpu::GpuRequest,
+    plan::{ConfigPlan, IngressPlan},
+    quantity::Quantity,
+    source::ModelSource,
+    template::Template,
+};
 
 /// The resource for which everything is made; its children carry it as their controller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +61,9 @@ pub struct ServingRequest {
     /// The resource.
     pub identity: Identity,
     /// The program in the image.
-    pub engine: Engine,
+    pub engine: EngineRequest,
+    /// Whose promises about Pods hold.
+    pub form: PodForm,
     /// The model.
     pub model: ModelRequest,
     /// The engine's container.
@@ -71,10 +80,75 @@ pub struct ServingRequest {
     pub pod: PodRequest,
     /// The Service.
     pub service: ServiceRequest,
+    /// The way in from outside the cluster.
+    pub ingress: Option<IngressPlan>,
+    /// Files for the engine.
+    pub config: Option<ConfigPlan>,
     /// The disruption budget.
     pub budget: BudgetRequest,
     /// Who may reach the port.
     pub access: Access,
+}
+
+/// The program in the image, and what only it needs to know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EngineRequest {
+    /// An engine as this operator runs it.
+    Own(Engine),
+    /// An engine as prem-operator runs it: image, port, arguments, volumes and probes to the letter.
+    Prem(Box<PremRequest>),
+}
+
+impl EngineRequest {
+    /// The value of the label `app.kubernetes.io/name`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Own(engine) => engine.as_str(),
+            Self::Prem(request) => request.engine.as_str(),
+        }
+    }
+}
+
+/// Whose promises about Pods hold: labels, names of containers and ports, and what is added to keep them safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PodForm {
+    /// This operator's.
+    Own,
+    /// prem-operator's.
+    Prem(Additions),
+}
+
+/// What the operator adds to Pods whose form is another operator's: security defaults, a pause before the stop signal, last words
+/// of a crash, the toleration of GPU nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Additions {
+    /// All of it.
+    All,
+    /// Nothing, so that Pods that the other operator made go on running.
+    Nothing,
+}
+
+impl PodForm {
+    /// The name of the engine's container.
+    pub const fn container(self) -> &'static str {
+        match self {
+            Self::Own => "engine",
+            Self::Prem(_) => "serving",
+        }
+    }
+
+    /// The name of the port; `None`: it has none and goes by its number.
+    pub const fn port_name(self) -> Option<&'static str> {
+        match self {
+            Self::Own => Some(crate::plan::PORT_NAME),
+            Self::Prem(_) => None,
+        }
+    }
+
+    /// Whether the operator adds its own to what is declared.
+    pub const fn adds(self) -> bool {
+        matches!(self, Self::Own | Self::Prem(Additions::All))
+    }
 }
 
 /// The model and where it comes from.
@@ -111,6 +185,10 @@ pub struct ContainerRequest {
     pub cpu: Option<Quantity>,
     /// Bytes, as request and limit.
     pub memory: Option<Quantity>,
+    /// What is reserved beside that, by resource.
+    pub requests: BTreeMap<String, Quantity>,
+    /// What it may use at most beside that, by resource.
+    pub limits: BTreeMap<String, Quantity>,
     /// Startup probe instead of the engine's.
     pub startup_probe: Option<Probe>,
     /// Readiness probe instead of the engine's.
@@ -151,8 +229,8 @@ pub enum ClaimRequest {
 pub enum WorkloadRequest {
     /// A Deployment.
     Deployment {
-        /// How many.
-        replicas: i32,
+        /// How many; `None`: whoever scales the Deployment decides, and at first there is one.
+        replicas: Option<i32>,
         /// How a new version replaces the old one.
         strategy: StrategyRequest,
     },
@@ -200,6 +278,8 @@ pub struct PodRequest {
     pub security: Option<PodSecurityContext>,
     /// Secrets for private registries.
     pub image_pull_secrets: Vec<String>,
+    /// What a Pod template says beside all that.
+    pub template: Template,
 }
 
 /// Where the Service can be reached.

@@ -12,7 +12,7 @@ use k8s_openapi::{
 use serving::{
     ServingPlan, build, labels,
     plan::{Budget, ContainerPlan, Strategy},
-    request::{BudgetRequest, ServingRequest, StrategyRequest},
+    request::{BudgetRequest, ServingRequest, StrategyRequest, WorkloadRequest},
 };
 
 fn env<'a>(container: &'a ContainerPlan, name: &str) -> Option<&'a str> {
@@ -389,9 +389,15 @@ fn every_problem_is_found_at_once() {
 
 #[test]
 fn replicas_can_be_left_to_something_else() {
-    let mut plan = plan(document_example());
-    plan.release_replicas();
-    assert_eq!(build(&plan).deployment.unwrap().spec.unwrap().replicas, None);
+    let mut request = document_example();
+    request.workload = WorkloadRequest::Deployment {
+        replicas: None,
+        strategy: StrategyRequest::Automatic,
+    };
+    assert_eq!(
+        build(&plan(request)).deployment.unwrap().spec.unwrap().replicas,
+        None
+    );
 }
 
 #[test]

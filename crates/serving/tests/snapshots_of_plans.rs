@@ -27,15 +27,19 @@ fn front_end() -> NetworkPolicyPeer {
 fn objects(request: ServingRequest) -> Vec<Value> {
     let Children {
         claim,
+        config_map,
         network_policy,
         service,
+        ingress,
         disruption_budget,
         deployment,
     } = build(&plan(request));
     [
         json!(claim),
+        json!(config_map),
         json!(network_policy),
         json!(service),
+        json!(ingress),
         json!(disruption_budget),
         json!(deployment),
     ]

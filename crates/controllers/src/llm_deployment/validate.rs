@@ -16,9 +16,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serving::{
     field_error::FieldError,
     request::{
-        Access, BudgetRequest, Identity, PodRequest, ServiceKind, ServiceRequest, ServingRequest,
-        StrategyRequest, WorkloadRequest,
+        Access, BudgetRequest, EngineRequest, Identity, PodForm, PodRequest, ServiceKind, ServiceRequest,
+        ServingRequest, StrategyRequest, WorkloadRequest,
     },
+    template::Template,
 };
 
 use crate::{
@@ -62,18 +63,21 @@ pub fn validate(
     };
     errors.finish(ServingRequest {
         identity: identity(deployment),
-        engine: model.spec.engine,
+        engine: EngineRequest::Own(model.spec.engine),
+        form: PodForm::Own,
         model: parts.model,
         container: parts.container,
         gpu: parts.gpu,
         storage: parts.storage,
         claims: referents.claims,
         workload: WorkloadRequest::Deployment {
-            replicas,
+            replicas: Some(replicas),
             strategy: strategy(deployment.spec.strategy.as_ref()),
         },
         pod: pod(deployment, model),
         service,
+        ingress: None,
+        config: None,
         budget,
         access,
     })
@@ -195,6 +199,7 @@ fn pod(deployment: &LLMDeployment, model: &LLMModel) -> PodRequest {
         grace_period_seconds: spec.termination_grace_period_seconds,
         security: model.spec.pod_security_context.clone(),
         image_pull_secrets: image_pull_secrets(model),
+        template: Template::default(),
     }
 }
 

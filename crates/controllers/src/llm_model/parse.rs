@@ -2,6 +2,8 @@
 //!
 //! In: the raw resource. Out: its part of a serving request in typed values, or every field that is wrong. Pure.
 
+use std::collections::BTreeMap;
+
 use api::{
     llm_example_com::v1alpha1::LLMModelSpec,
     shared::{GpuRequirement, WeightsStorage},
@@ -77,6 +79,8 @@ fn container(spec: &LLMModelSpec, errors: &mut Errors) -> ContainerRequest {
         memory: resources
             .memory
             .and_then(|memory| errors.keep(quantity("resources.memory", &memory.0))),
+        requests: BTreeMap::new(),
+        limits: BTreeMap::new(),
         startup_probe: probes.startup,
         readiness_probe: probes.readiness,
         liveness_probe: probes.liveness,

@@ -14,11 +14,9 @@ use crate::plan::{IngressPlan, ServingPlan};
 /// An Ingress that leads everything under each host to the Service, when the plan has one.
 pub fn ingress(plan: &ServingPlan) -> Option<Ingress> {
     let ingress = plan.ingress.as_ref()?;
-    let mut labels = ingress.labels.clone();
-    labels.extend(plan.labels.clone());
     Some(Ingress {
         metadata: ObjectMeta {
-            labels: Some(labels),
+            labels: Some(ingress.labels.clone()),
             annotations: unless_empty(&ingress.annotations),
             ..metadata(plan)
         },

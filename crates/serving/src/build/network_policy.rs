@@ -13,11 +13,7 @@ use k8s_openapi::{
 };
 
 use super::metadata::{metadata, selector};
-use crate::{
-    labels::OPERATOR,
-    plan::{PORT_NAME, ServingPlan},
-    request::Access,
-};
+use crate::{labels::OPERATOR, plan::ServingPlan, request::Access};
 
 /// The policy of the plan's Pods.
 pub fn network_policy(plan: &ServingPlan) -> NetworkPolicy {
@@ -27,11 +23,7 @@ pub fn network_policy(plan: &ServingPlan) -> NetworkPolicy {
             pod_selector: Some(selector(plan)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
             ingress: Some(vec![NetworkPolicyIngressRule {
-                ports: Some(vec![NetworkPolicyPort {
-                    port: Some(IntOrString::String(PORT_NAME.into())),
-                    protocol: Some("TCP".into()),
-                    end_port: None,
-                }]),
+                ports: ports(plan),
                 from: sources(&plan.access),
             }]),
             egress: Some(vec![NetworkPolicyEgressRule {
@@ -40,6 +32,26 @@ pub fn network_policy(plan: &ServingPlan) -> NetworkPolicy {
             }]),
         }),
     }
+}
+
+/// The serving port, and those that the plan opens beside it; `None`: every port.
+fn ports(plan: &ServingPlan) -> Option<Vec<NetworkPolicyPort>> {
+    let by_number = |number: u16| IntOrString::Int(i32::from(number));
+    let serving = match plan.service.port_name {
+        Some(name) => IntOrString::String(name.into()),
+        None => by_number(plan.service.port),
+    };
+    let others = plan.open_ports.as_ref()?.iter();
+    let others = others
+        .filter(|number| **number != plan.service.port)
+        .copied()
+        .map(by_number);
+    let ports = [serving].into_iter().chain(others).map(|port| NetworkPolicyPort {
+        port: Some(port),
+        protocol: Some("TCP".into()),
+        end_port: None,
+    });
+    Some(ports.collect())
 }
 
 fn sources(access: &Access) -> Option<Vec<NetworkPolicyPeer>> {

@@ -9,7 +9,7 @@ use super::{
     container::container,
     metadata::{list_unless_empty, unless_empty},
 };
-use crate::plan::ServingPlan;
+use crate::{plan::ServingPlan, request::PodForm};
 
 /// The template of the plan's Pods.
 pub fn pod_template(plan: &ServingPlan) -> PodTemplateSpec {
@@ -25,28 +25,37 @@ pub fn pod_template(plan: &ServingPlan) -> PodTemplateSpec {
 
 fn pod_spec(plan: &ServingPlan) -> PodSpec {
     let pod = &plan.pod;
-    let init: Vec<_> = pod.init.iter().map(container).collect();
+    let template = &pod.template;
+    let ours = pod.init.iter().map(container);
+    let init: Vec<_> = template.init.iter().cloned().chain(ours).collect();
+    let containers = template.before.iter().cloned();
+    let containers = containers.chain([container(&pod.engine)]);
+    let volumes: Vec<_> = template.volumes.iter().chain(&pod.volumes).cloned().collect();
     let secrets: Vec<_> = pod
         .image_pull_secrets
         .iter()
         .map(|name| LocalObjectReference { name: name.clone() })
         .collect();
     PodSpec {
-        containers: vec![container(&pod.engine)],
+        containers: containers.chain(template.after.iter().cloned()).collect(),
         init_containers: list_unless_empty(&init),
-        volumes: list_unless_empty(&pod.volumes),
+        volumes: list_unless_empty(&volumes),
         node_selector: unless_empty(&pod.placement.node_selector),
         tolerations: list_unless_empty(&pod.placement.tolerations),
         affinity: pod.placement.affinity.clone(),
         topology_spread_constraints: list_unless_empty(&pod.placement.topology_spread),
-        security_context: Some(pod.security.clone()),
+        security_context: pod.security.clone(),
         image_pull_secrets: list_unless_empty(&secrets),
         priority_class_name: pod.priority_class.clone(),
         runtime_class_name: pod.runtime_class.clone(),
-        termination_grace_period_seconds: Some(pod.grace_period_seconds),
-        // Models need no access to the API, and no variables for every Service of the namespace.
+        termination_grace_period_seconds: pod.grace_period_seconds,
+        // Models need no access to the API,
         automount_service_account_token: Some(false),
-        enable_service_links: Some(false),
-        ..PodSpec::default()
+        // and no variables for every Service of the namespace, unless another operator's manifests may count on them.
+        enable_service_links: match pod.form {
+            PodForm::Own => Some(false),
+            PodForm::Prem(_) => template.rest.enable_service_links,
+        },
+        ..template.rest.clone()
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::{
 };
 
 use super::metadata::{metadata, unless_empty};
-use crate::plan::{PORT_NAME, ServingPlan};
+use crate::plan::ServingPlan;
 
 /// A Service with one port, in front of the ready Pods.
 pub fn service(plan: &ServingPlan) -> Service {
@@ -21,11 +21,14 @@ pub fn service(plan: &ServingPlan) -> Service {
             type_: Some(service.kind.as_str().into()),
             selector: Some(plan.selector.clone()),
             ports: Some(vec![ServicePort {
-                name: Some(PORT_NAME.into()),
+                name: service.port_name.map(Into::into),
                 port: i32::from(service.port),
                 // Part of the key by which server-side apply tells ports apart.
                 protocol: Some("TCP".into()),
-                target_port: Some(IntOrString::String(PORT_NAME.into())),
+                target_port: Some(service.port_name.map_or_else(
+                    || IntOrString::Int(i32::from(service.port)),
+                    |name| IntOrString::String(name.into()),
+                )),
                 ..ServicePort::default()
             }]),
             ..ServiceSpec::default()

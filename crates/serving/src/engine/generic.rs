@@ -6,6 +6,7 @@
 
 use super::{
     EnginePlan, Input, env, loader,
+    prem::Extras,
     probe::{Question, probes},
 };
 use crate::{field_error::FieldError, plan::security::User, source::ModelSource};
@@ -23,6 +24,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         mounts: Vec::new(),
         user: User::Image,
         weights: input.weights.clone(),
+        extras: Extras::default(),
     };
     if plan.weights.volume.is_some() && plan.weights.writable {
         plan.user = User::ImageWithSharedFiles;

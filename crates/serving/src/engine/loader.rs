@@ -96,12 +96,14 @@ pub fn init_container(name: &str, image: &str, env: Vec<EnvVar>, weights: &Weigh
         args: Vec::new(),
         env,
         env_from: Vec::new(),
-        port: None,
+        ports: Vec::new(),
         requests: std::collections::BTreeMap::new(),
         limits: std::collections::BTreeMap::new(),
         probes: ProbesPlan::default(),
         mounts: weights.mounts(),
-        security: loader_security(),
+        security: Some(loader_security()),
         drain_seconds: 0,
+        last_words: true,
+        template: None,
     }
 }

@@ -7,6 +7,7 @@ pub mod env;
 mod generic;
 pub mod loader;
 mod ollama;
+pub mod prem;
 mod probe;
 mod vllm;
 
@@ -17,7 +18,7 @@ use crate::{
     field_error::FieldError,
     load_time::load_time,
     plan::{ContainerPlan, ProbesPlan, security::User, weights::Weights},
-    request::ServingRequest,
+    request::{EngineRequest, ServingRequest},
     source::ModelSource,
 };
 
@@ -44,6 +45,8 @@ pub struct EnginePlan {
     pub(crate) mounts: Vec<VolumeMount>,
     /// Who it runs as.
     pub(crate) user: User,
+    /// What engines of another operator decide beside that.
+    pub(crate) extras: prem::Extras,
 }
 
 /// What every engine starts from.
@@ -73,9 +76,10 @@ pub(crate) fn plan(
         weights,
         port,
     };
-    match request.engine {
-        Engine::Generic => generic::plan(&input),
-        Engine::Vllm => vllm::plan(&input),
-        Engine::Ollama => ollama::plan(&input),
+    match &request.engine {
+        EngineRequest::Own(Engine::Generic) => generic::plan(&input),
+        EngineRequest::Own(Engine::Vllm) => vllm::plan(&input),
+        EngineRequest::Own(Engine::Ollama) => ollama::plan(&input),
+        EngineRequest::Prem(prem) => prem::plan(&input, prem),
     }
 }

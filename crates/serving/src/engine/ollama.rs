@@ -83,6 +83,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         volumes: home_volume.into_iter().collect(),
         mounts: home_mount.into_iter().collect(),
         user: User::Fixed,
+        extras: super::prem::Extras::default(),
         weights,
     })
 }

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{EmptyDirVolumeSource, EnvVar, Volume, VolumeMou
 
 use super::{
     EnginePlan, Input, env, loader,
+    prem::Extras,
     probe::{Question, probes},
 };
 use crate::{
@@ -74,6 +75,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         mounts: home_mount.into_iter().chain(shm_mount).collect(),
         user: User::Fixed,
         weights,
+        extras: Extras::default(),
     })
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::EnvVar;
 
 use super::{
-    ContainerPlan, DeploymentPlan, ENGINE_CONTAINER, PodPlan, ServicePlan, ServingPlan, Workload,
+    ContainerPlan, DeploymentPlan, IngressPlan, PodPlan, PortPlan, ServicePlan, ServingPlan, Workload,
     check::check,
     placement::placement,
     rollout,
@@ -21,12 +21,14 @@ use crate::{
     labels,
     load_time::load_time,
     quantity::Quantity,
-    request::{ServingRequest, WorkloadRequest},
+    request::{PodForm, ServingRequest, WorkloadRequest},
     source::ModelSource,
 };
 
 /// Seconds between the stop signal and the kill when nothing is said: longer than most answers take.
 const GRACE_SECONDS: i64 = 60;
+/// Kubernetes' own number of these seconds, where nothing of ours stands.
+const DEFAULT_GRACE_SECONDS: i64 = 30;
 /// Seconds in which proxies and kube-proxy learn that a Pod goes, before its engine is told.
 const DRAIN_SECONDS: i64 = 5;
 
@@ -43,16 +45,22 @@ impl ServingPlan {
                 return Err(errors);
             }
         };
-        let selector = labels::selector(&request.identity);
+        check_names(&request, &engine, &mut errors);
+        let selector = labels::selector(&request.identity, request.form);
         let labels = labels::children(&request.identity, request.engine.as_str());
         let workload = workload(&request, &engine, &mut errors);
         let WorkloadRequest::Deployment { replicas, .. } = &request.workload;
-        let budget = rollout::budget(&request.budget, *replicas, &mut errors);
+        let budget = rollout::budget(&request.budget, replicas.unwrap_or(1), &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let service_labels = merged(&request.service.labels, &labels);
+        let service_labels = labels::of_object(&request.service.labels, &labels, request.form);
         let claim = engine.weights.claim.clone();
+        let open_ports = open_ports(&request, &engine);
+        let ingress = request.ingress.clone().map(|ingress| IngressPlan {
+            labels: labels::of_object(&ingress.labels, &labels, request.form),
+            ..ingress
+        });
         let pod = pod(&request, engine, port, &selector, &labels);
         Ok(Self {
             identity: request.identity,
@@ -62,32 +70,43 @@ impl ServingPlan {
             pod,
             service: ServicePlan {
                 port: request.service.port,
+                port_name: request.form.port_name(),
                 kind: request.service.kind,
                 labels: service_labels,
                 annotations: request.service.annotations,
             },
-            ingress: None,
-            config: None,
+            ingress,
+            config: request.config,
             access: request.access,
+            open_ports,
             budget,
             claim,
             gpu: request.gpu,
             model_name: request.model.name,
         })
     }
+}
 
-    /// Leaves the number of replicas to something else; the children no longer have the field.
-    pub fn release_replicas(&mut self) {
-        let Workload::Deployment(deployment) = &mut self.workload;
-        deployment.replicas = None;
-    }
+/// What the engine brings must not have the name of something in the template.
+fn check_names(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<FieldError>) {
+    let init = engine.init.iter().map(|init| init.name.as_str());
+    let containers: Vec<&str> = init.chain([request.form.container()]).collect();
+    let volumes: Vec<&str> = engine.volumes.iter().map(|volume| volume.name.as_str()).collect();
+    errors.extend(request.pod.template.clashes(&containers, &volumes));
+}
+
+/// What else a template's containers listen on nobody knows; then every port is open.
+fn open_ports(request: &ServingRequest, engine: &EnginePlan) -> Option<Vec<u16>> {
+    let template = &request.pod.template;
+    let alone = template.before.is_empty() && template.after.is_empty();
+    alone.then(|| engine.extras.open_ports.clone())
 }
 
 fn workload(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<FieldError>) -> Workload {
     let WorkloadRequest::Deployment { replicas, strategy } = &request.workload;
     Workload::Deployment(DeploymentPlan {
-        replicas: Some(*replicas),
-        strategy: rollout::strategy(strategy, *replicas, &engine.weights.sharing, errors),
+        replicas: *replicas,
+        strategy: rollout::strategy(strategy, replicas.unwrap_or(1), &engine.weights.sharing, errors),
         progress_deadline_seconds: load_time(request, !engine.init.is_empty()).rollout_seconds,
     })
 }
@@ -100,15 +119,33 @@ fn pod(
     labels: &BTreeMap<String, String>,
 ) -> PodPlan {
     let wanted = &request.pod;
-    let mut pod_labels = merged(&wanted.labels, labels);
+    let form = request.form;
+    let mut pod_labels = match form {
+        PodForm::Own => merged(&wanted.labels, labels),
+        PodForm::Prem(_) => merged(&wanted.labels, selector),
+    };
     if let Sharing::OneNode(claim) = &engine.weights.sharing {
         pod_labels.insert(labels::CLAIM.into(), claim.clone());
     }
-    let grace_period_seconds = wanted.grace_period_seconds.unwrap_or(GRACE_SECONDS);
+    let (grace_period_seconds, grace) = match form {
+        PodForm::Own => {
+            let grace = wanted.grace_period_seconds.unwrap_or(GRACE_SECONDS);
+            (Some(grace), grace)
+        }
+        PodForm::Prem(_) => (
+            wanted.grace_period_seconds,
+            wanted.grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECONDS),
+        ),
+    };
     let placement = placement(request, selector, &engine.weights.sharing);
     let mut image_pull_secrets = wanted.image_pull_secrets.clone();
     image_pull_secrets
         .extend(oci_secret(request).filter(|secret| !wanted.image_pull_secrets.contains(secret)));
+    if image_pull_secrets.is_empty() {
+        image_pull_secrets.extend(engine.extras.pull_secret.map(str::to_owned));
+    }
+    let mut annotations = wanted.annotations.clone();
+    annotations.extend(engine.extras.annotations.clone());
     let volumes = engine
         .weights
         .volume
@@ -117,8 +154,9 @@ fn pod(
         .cloned()
         .collect();
     PodPlan {
+        form,
         labels: pod_labels,
-        annotations: wanted.annotations.clone(),
+        annotations,
         init: engine
             .init
             .iter()
@@ -126,12 +164,17 @@ fn pod(
             .collect(),
         volumes,
         placement,
-        security: pod_security(engine.user, wanted.security.as_ref()),
+        security: if form.adds() {
+            Some(pod_security(engine.user, wanted.security.as_ref()))
+        } else {
+            wanted.security.clone()
+        },
         image_pull_secrets,
         priority_class: wanted.priority_class.clone(),
         runtime_class: wanted.runtime_class.clone(),
         grace_period_seconds,
-        engine: engine_container(request, engine, port, DRAIN_SECONDS.min(grace_period_seconds / 2)),
+        template: wanted.template.clone(),
+        engine: engine_container(request, engine, port, DRAIN_SECONDS.min(grace / 2)),
     }
 }
 
@@ -141,11 +184,8 @@ fn engine_container(
     port: u16,
     drain_seconds: i64,
 ) -> ContainerPlan {
-    let wanted = &request.container;
-    let own = vec![
-        env::value("PORT", &port.to_string()),
-        env::value("MODEL_NAME", &request.model.name),
-    ];
+    let (wanted, form) = (&request.container, request.form);
+    let template = engine.extras.container;
     let mut env_from = engine.env_from;
     env_from.extend(wanted.env_from.iter().cloned());
     let mounts = engine.weights.mounts().into_iter().chain(engine.mounts).collect();
@@ -162,19 +202,39 @@ fn engine_container(
         (wanted.command.clone(), wanted.args.clone())
     };
     let (mut requests, mut limits) = cpu_and_memory(request);
+    requests.extend(wanted.requests.clone());
+    limits.extend(wanted.limits.clone());
     if let Some(gpu) = &request.gpu {
         requests.insert(gpu.resource.clone(), Quantity::from_units(gpu.count));
         limits.insert(gpu.resource.clone(), Quantity::from_units(gpu.count));
     }
+    let theirs = template
+        .as_ref()
+        .and_then(|template| template.security_context.as_ref());
+    let theirs = theirs.or(wanted.security.as_ref());
     ContainerPlan {
-        name: ENGINE_CONTAINER.into(),
+        name: form.container().into(),
         image: wanted.image.clone(),
-        pull_policy: wanted.pull_policy,
+        pull_policy: wanted.pull_policy.or(engine.extras.pull_policy),
         command,
         args,
-        env: with_theirs(own.into_iter().chain(engine.env).collect(), &wanted.env),
+        env: variables(request, engine.env, port),
         env_from,
-        port: Some(port),
+        ports: match form.port_name() {
+            Some(name) => vec![PortPlan {
+                name: Some(name),
+                number: port,
+            }],
+            None => engine
+                .extras
+                .declared_ports
+                .iter()
+                .map(|number| PortPlan {
+                    name: None,
+                    number: *number,
+                })
+                .collect(),
+        },
         requests,
         limits,
         probes: super::ProbesPlan {
@@ -183,14 +243,59 @@ fn engine_container(
             liveness: wanted.liveness_probe.clone().or(engine.probes.liveness),
         },
         mounts,
-        security: engine_security(engine.user, wanted.security.as_ref()),
-        drain_seconds,
+        security: if form.adds() {
+            Some(engine_security(engine.user, theirs))
+        } else {
+            theirs.cloned()
+        },
+        drain_seconds: if form.adds() { drain_seconds } else { 0 },
+        last_words: form.adds(),
+        template,
     }
+}
+
+/// A person's variables and the engine's. Ours: the engine's come first, and a person's win. prem-operator's: a person's come first,
+/// and the engine's win, as the last of two of one name does.
+fn variables(request: &ServingRequest, engine: Vec<EnvVar>, port: u16) -> Vec<EnvVar> {
+    let theirs = &request.container.env;
+    match request.form {
+        PodForm::Own => {
+            let mut ours = vec![
+                env::value("PORT", &port.to_string()),
+                env::value("MODEL_NAME", &request.model.name),
+            ];
+            ours.extend(engine);
+            without(ours, theirs).chain(theirs.iter().cloned()).collect()
+        }
+        PodForm::Prem(_) => without(theirs.clone(), &engine)
+            .chain(engine.iter().cloned())
+            .collect(),
+    }
+}
+
+/// `variables` but those of which `others` has the name.
+fn without(variables: Vec<EnvVar>, others: &[EnvVar]) -> impl Iterator<Item = EnvVar> {
+    variables
+        .into_iter()
+        .filter(|one| others.iter().all(|other| other.name != one.name))
 }
 
 /// A loader may use what the engine will use anyway: a quota counts the larger of both, not their sum.
 fn with_cpu_and_memory(init: &ContainerPlan, request: &ServingRequest) -> ContainerPlan {
-    let (requests, limits) = cpu_and_memory(request);
+    if !request.form.adds() {
+        return init.clone();
+    }
+    let (mut requests, mut limits) = cpu_and_memory(request);
+    let own =
+        |(name, _): &(&String, &Quantity)| matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage");
+    let more = |all: &Amounts| {
+        all.iter()
+            .filter(own)
+            .map(|(name, amount)| (name.clone(), *amount))
+            .collect::<Amounts>()
+    };
+    requests.extend(more(&request.container.requests));
+    limits.extend(more(&request.container.limits));
     ContainerPlan {
         requests,
         limits,
@@ -212,14 +317,6 @@ fn cpu_and_memory(request: &ServingRequest) -> (Amounts, Amounts) {
         cpu.into_iter().chain(memory.clone()).collect(),
         memory.into_iter().collect(),
     )
-}
-
-/// The engine's variables, replaced and followed by a person's.
-fn with_theirs(ours: Vec<EnvVar>, theirs: &[EnvVar]) -> Vec<EnvVar> {
-    let kept = ours
-        .into_iter()
-        .filter(|our| theirs.iter().all(|their| their.name != our.name));
-    kept.chain(theirs.iter().cloned()).collect()
 }
 
 fn oci_secret(request: &ServingRequest) -> Option<String> {

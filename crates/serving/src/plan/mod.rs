@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use api::shared::{AccessMode, ImagePullPolicy};
 use k8s_openapi::{
     api::core::v1::{
-        Affinity, EnvFromSource, EnvVar, PodSecurityContext, Probe, SecurityContext, Toleration,
+        Affinity, Container, EnvFromSource, EnvVar, PodSecurityContext, Probe, SecurityContext, Toleration,
         TopologySpreadConstraint, Volume, VolumeMount,
     },
     apimachinery::pkg::util::intstr::IntOrString,
@@ -24,13 +24,12 @@ use k8s_openapi::{
 use crate::{
     gpu::GpuRequest,
     quantity::Quantity,
-    request::{Access, Identity, ServiceKind},
+    request::{Access, Identity, PodForm, ServiceKind},
+    template::Template,
 };
 
 /// The name of the port of the engine's container and of the Service.
 pub const PORT_NAME: &str = "http";
-/// The name of the engine's container.
-pub const ENGINE_CONTAINER: &str = "engine";
 
 /// Everything that is made for one serving resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +52,8 @@ pub struct ServingPlan {
     pub config: Option<ConfigPlan>,
     /// Who may reach the port.
     pub access: Access,
+    /// Ports by number that may be reached beside the Service's; `None`: all of them.
+    pub open_ports: Option<Vec<u16>>,
     /// How many Pods a drain may take.
     pub budget: Option<Budget>,
     /// A new claim for the weights.
@@ -73,7 +74,7 @@ pub enum Workload {
 /// A Deployment without its Pods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeploymentPlan {
-    /// How many; `None` while something else scales it: the field is then not ours.
+    /// How many; `None`: the field is not ours.
     pub replicas: Option<i32>,
     /// How a new version replaces the old one.
     pub strategy: Strategy,
@@ -98,6 +99,8 @@ pub enum Strategy {
 /// One Pod.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodPlan {
+    /// Whose promises hold.
+    pub form: PodForm,
     /// Labels, the selector's among them.
     pub labels: BTreeMap<String, String>,
     /// Annotations.
@@ -111,15 +114,17 @@ pub struct PodPlan {
     /// Where it may run.
     pub placement: Placement,
     /// Security context of the Pod.
-    pub security: PodSecurityContext,
+    pub security: Option<PodSecurityContext>,
     /// Secrets for private registries.
     pub image_pull_secrets: Vec<String>,
     /// Priority class.
     pub priority_class: Option<String>,
     /// Runtime class.
     pub runtime_class: Option<String>,
-    /// Seconds between the stop signal and the kill.
-    pub grace_period_seconds: i64,
+    /// Seconds between the stop signal and the kill; `None`: Kubernetes' own.
+    pub grace_period_seconds: Option<i64>,
+    /// What a template says beside all that, its containers among it.
+    pub template: Template,
 }
 
 /// One container.
@@ -139,8 +144,8 @@ pub struct ContainerPlan {
     pub env: Vec<EnvVar>,
     /// Sources of variables.
     pub env_from: Vec<EnvFromSource>,
-    /// The port on which it listens; init containers have none.
-    pub port: Option<u16>,
+    /// The ports that it declares, without duplicates.
+    pub ports: Vec<PortPlan>,
     /// What is reserved, by resource.
     pub requests: BTreeMap<String, Quantity>,
     /// What it may use at most, by resource.
@@ -150,9 +155,22 @@ pub struct ContainerPlan {
     /// Where volumes are mounted.
     pub mounts: Vec<VolumeMount>,
     /// Security context of the container.
-    pub security: SecurityContext,
+    pub security: Option<SecurityContext>,
     /// Seconds that it goes on serving after its end was decided, so that clients learn of it first; 0: none.
     pub drain_seconds: i64,
+    /// Whether the last words of a crash are put into the Pod's status.
+    pub last_words: bool,
+    /// What a template says beside all that.
+    pub template: Option<Box<Container>>,
+}
+
+/// A port of a container, TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortPlan {
+    /// Its name.
+    pub name: Option<&'static str>,
+    /// Its number.
+    pub number: u16,
 }
 
 /// Probes of a container.
@@ -184,6 +202,8 @@ pub struct Placement {
 pub struct ServicePlan {
     /// Its port.
     pub port: u16,
+    /// The name of its port and of the container's; `None`: it leads to the same number.
+    pub port_name: Option<&'static str>,
     /// Where it can be reached.
     pub kind: ServiceKind,
     /// Labels, the operator's among them.
@@ -201,7 +221,7 @@ pub struct IngressPlan {
     pub tls_secret: Option<String>,
     /// Ingress class; `None`: the cluster's default.
     pub class: Option<String>,
-    /// Labels beside the operator's.
+    /// Labels; in a plan the operator's among them.
     pub labels: BTreeMap<String, String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,

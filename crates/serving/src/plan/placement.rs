@@ -37,7 +37,10 @@ pub fn placement(
     }
     Placement {
         node_selector: pod.node_selector.clone(),
-        tolerations: tolerations(&pod.tolerations, request.gpu.as_ref()),
+        tolerations: tolerations(
+            &pod.tolerations,
+            request.gpu.as_ref().filter(|_| request.form.adds()),
+        ),
         affinity,
         topology_spread: pod.topology_spread.iter().map(|c| spread(c, selector)).collect(),
     }

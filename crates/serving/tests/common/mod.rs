@@ -9,8 +9,9 @@ use serving::{
     gpu::GpuRequest,
     plan::Workload,
     request::{
-        Access, BudgetRequest, ClaimRequest, ContainerRequest, Identity, ModelRequest, PodRequest,
-        ServiceKind, ServiceRequest, ServingRequest, StorageRequest, StrategyRequest, WorkloadRequest,
+        Access, BudgetRequest, ClaimRequest, ContainerRequest, EngineRequest, Identity, ModelRequest,
+        PodForm, PodRequest, ServiceKind, ServiceRequest, ServingRequest, StorageRequest, StrategyRequest,
+        WorkloadRequest,
     },
 };
 
@@ -25,7 +26,8 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
             group: "llm.example.com".into(),
             version: "v1alpha1".into(),
         },
-        engine,
+        engine: EngineRequest::Own(engine),
+        form: PodForm::Own,
         model: ModelRequest {
             name: "GPT-Small".into(),
             source: None,
@@ -40,7 +42,7 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
         storage: None,
         claims: BTreeMap::new(),
         workload: WorkloadRequest::Deployment {
-            replicas: 1,
+            replicas: Some(1),
             strategy: StrategyRequest::Automatic,
         },
         pod: PodRequest::default(),
@@ -50,6 +52,8 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
         },
+        ingress: None,
+        config: None,
         budget: BudgetRequest::Automatic,
         access: Access::Anywhere,
     }
@@ -65,7 +69,10 @@ pub fn document_example() -> ServingRequest {
 }
 
 pub fn deployment(replicas: i32, strategy: StrategyRequest) -> WorkloadRequest {
-    WorkloadRequest::Deployment { replicas, strategy }
+    WorkloadRequest::Deployment {
+        replicas: Some(replicas),
+        strategy,
+    }
 }
 
 pub fn gpu(count: u32, product: Option<&str>, memory: Option<&str>) -> Option<GpuRequest> {

@@ -10,8 +10,7 @@ use super::report;
 use crate::{
     field_error::FieldError,
     labels::{is_dns_subdomain, is_qualified_name},
-    plan::ENGINE_CONTAINER,
-    request::ContainerRequest,
+    request::{PodForm, ServingRequest},
 };
 
 /// What a variable may take from its Pod.
@@ -34,15 +33,16 @@ const BYTE_DIVISORS: [&str; 13] = [
 ];
 
 /// Checks `env` and `envFrom`.
-pub(super) fn check(container: &ContainerRequest, errors: &mut Vec<FieldError>) {
+pub(super) fn check(request: &ServingRequest, errors: &mut Vec<FieldError>) {
+    let (container, form) = (&request.container, request.form);
     let mut seen = BTreeSet::new();
     for (index, variable) in container.env.iter().enumerate() {
         report(
             format!("env[{index}].name"),
-            name_problem(&variable.name, &mut seen),
+            name_problem(&variable.name, form, &mut seen),
             errors,
         );
-        let (path, problem) = value_problem(variable);
+        let (path, problem) = value_problem(variable, form);
         report(format!("env[{index}]{path}"), problem, errors);
     }
     for (index, source) in container.env_from.iter().enumerate() {
@@ -50,12 +50,12 @@ pub(super) fn check(container: &ContainerRequest, errors: &mut Vec<FieldError>) 
     }
 }
 
-fn name_problem<'a>(name: &'a str, seen: &mut BTreeSet<&'a str>) -> Option<String> {
+fn name_problem<'a>(name: &'a str, form: PodForm, seen: &mut BTreeSet<&'a str>) -> Option<String> {
     if !is_variable(name) {
         Some(format!("{name:?} is no valid name of a variable"))
     } else if !seen.insert(name) {
         Some(format!("{name} is given twice; keep one"))
-    } else if name == "PORT" {
+    } else if name == "PORT" && form == PodForm::Own {
         Some("PORT is set by the operator; set port instead".into())
     } else {
         None
@@ -68,7 +68,7 @@ fn is_variable(name: &str) -> bool {
 }
 
 /// Where below the variable, and what.
-fn value_problem(variable: &EnvVar) -> (&'static str, Option<String>) {
+fn value_problem(variable: &EnvVar, form: PodForm) -> (&'static str, Option<String>) {
     let Some(from) = &variable.value_from else {
         return ("", None);
     };
@@ -87,15 +87,15 @@ fn value_problem(variable: &EnvVar) -> (&'static str, Option<String>) {
         let message = "needs exactly one of configMapKeyRef, secretKeyRef, fieldRef and resourceFieldRef";
         return (".valueFrom", Some(message.into()));
     }
-    reference_problem(from)
+    reference_problem(from, form)
 }
 
-fn reference_problem(from: &EnvVarSource) -> (&'static str, Option<String>) {
+fn reference_problem(from: &EnvVarSource, form: PodForm) -> (&'static str, Option<String>) {
     if let Some(field) = &from.field_ref {
         return (".valueFrom.fieldRef", field_problem(field));
     }
     if let Some(resource) = &from.resource_field_ref {
-        return (".valueFrom.resourceFieldRef", resource_problem(resource));
+        return (".valueFrom.resourceFieldRef", resource_problem(resource, form));
     }
     if let Some(reference) = &from.config_map_key_ref {
         let problem = key_problem(&reference.name, &reference.key);
@@ -104,6 +104,9 @@ fn reference_problem(from: &EnvVarSource) -> (&'static str, Option<String>) {
     if let Some(reference) = &from.secret_key_ref {
         let problem = key_problem(&reference.name, &reference.key);
         return (".valueFrom.secretKeyRef", problem);
+    }
+    if form != PodForm::Own {
+        return ("", None);
     }
     let message =
         "reads a file of a volume, but no volume of the Pod has such files; use a ConfigMap or a Secret";
@@ -128,7 +131,7 @@ fn field_problem(field: &ObjectFieldSelector) -> Option<String> {
     }
 }
 
-fn resource_problem(field: &ResourceFieldSelector) -> Option<String> {
+fn resource_problem(field: &ResourceFieldSelector, form: PodForm) -> Option<String> {
     let name = field.resource.as_str();
     let kind = name
         .strip_prefix("limits.")
@@ -149,9 +152,10 @@ fn resource_problem(field: &ResourceFieldSelector) -> Option<String> {
         Some(format!(
             "divisor {divisor:?} must be 1 or 1m for cpu, and 1 with one suffix such as 1Mi for bytes"
         ))
-    } else if !container.is_empty() && container != ENGINE_CONTAINER {
+    } else if form == PodForm::Own && !container.is_empty() && container != form.container() {
         Some(format!(
-            "containerName must be {ENGINE_CONTAINER}, or be left out"
+            "containerName must be {}, or be left out",
+            form.container()
         ))
     } else {
         None

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{cidr, report};
 use crate::{
     field_error::FieldError,
-    labels::{check_keys, check_labels, is_label_value, is_qualified_name},
-    request::{ServiceKind, ServingRequest},
+    labels::{PREM_NAME, check_keys, check_labels, is_label_value, is_qualified_name},
+    request::{PodForm, ServiceKind, ServingRequest},
 };
 
 /// Bytes that all annotations of an object may have together, as the API server counts them, without the 1 KiB that is kept for the
@@ -35,8 +35,23 @@ const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ran
 /// Checks labels, annotations and node labels.
 pub(super) fn check(request: &ServingRequest, errors: &mut Vec<FieldError>) {
     let (pod, service) = (&request.pod, &request.service);
-    errors.extend(check_labels("podLabels", &pod.labels));
-    errors.extend(check_labels("service.labels", &service.labels));
+    match request.form {
+        PodForm::Own => {
+            errors.extend(check_labels("podLabels", &pod.labels));
+            errors.extend(check_labels("service.labels", &service.labels));
+        }
+        PodForm::Prem(_) => {
+            check_plain_labels("podLabels", &pod.labels, errors);
+            check_plain_labels("service.labels", &service.labels, errors);
+            let name = pod.labels.get(PREM_NAME);
+            if name.is_some_and(|name| *name != request.identity.name) {
+                let message = format!(
+                    "the label {PREM_NAME} selects the Pods and is always the resource's name; remove it"
+                );
+                errors.push(FieldError::new("podLabels", message));
+            }
+        }
+    }
     check_annotations("podAnnotations", &pod.annotations, errors);
     check_annotations("service.annotations", &service.annotations, errors);
     for (key, value) in &pod.annotations {
@@ -48,18 +63,30 @@ pub(super) fn check(request: &ServingRequest, errors: &mut Vec<FieldError>) {
         ranges.and_then(|ranges| ranges_problem(service.kind, ranges)),
         errors,
     );
-    errors.extend(check_keys("nodeSelector", &pod.node_selector));
-    for (key, value) in &pod.node_selector {
+    check_plain_labels("nodeSelector", &pod.node_selector, errors);
+}
+
+pub(super) fn check_plain_labels(
+    path: &str,
+    labels: &BTreeMap<String, String>,
+    errors: &mut Vec<FieldError>,
+) {
+    errors.extend(check_keys(path, labels));
+    for (key, value) in labels {
         if !is_label_value(value) {
             errors.push(FieldError::new(
-                "nodeSelector",
+                path,
                 format!("{value:?} of {key:?} is no value that a label can have"),
             ));
         }
     }
 }
 
-fn check_annotations(path: &str, annotations: &BTreeMap<String, String>, errors: &mut Vec<FieldError>) {
+pub(super) fn check_annotations(
+    path: &str,
+    annotations: &BTreeMap<String, String>,
+    errors: &mut Vec<FieldError>,
+) {
     let bytes: usize = annotations
         .iter()
         .map(|(key, value)| key.len() + value.len())

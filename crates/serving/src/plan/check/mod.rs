@@ -7,6 +7,7 @@
 mod access;
 mod affinity;
 mod env;
+mod ingress;
 mod metadata;
 mod names;
 mod probes;
@@ -17,7 +18,7 @@ mod selector;
 use crate::{
     field_error::FieldError,
     quantity::Quantity,
-    request::{ClaimRequest, ServingRequest, WorkloadRequest},
+    request::{ClaimRequest, PodForm, ServingRequest, WorkloadRequest},
 };
 
 pub(super) use self::access::cidr;
@@ -29,7 +30,7 @@ const TAKEN_PATHS: [&str; 6] = ["/", "/dev", "/dev/shm", "/proc", "/sys", "/home
 pub fn check(request: &ServingRequest) -> Vec<FieldError> {
     let mut errors = Vec::new();
     check_words(request, &mut errors);
-    env::check(&request.container, &mut errors);
+    env::check(request, &mut errors);
     check_quantities(request, &mut errors);
     check_mount_path(request, &mut errors);
     probes::check(&request.container, &mut errors);
@@ -39,6 +40,7 @@ pub fn check(request: &ServingRequest) -> Vec<FieldError> {
     access::check(&request.access, &mut errors);
     names::check(request, &mut errors);
     security::check(request, &mut errors);
+    errors.extend(ingress::check(request));
     errors
 }
 
@@ -54,11 +56,11 @@ fn check_words(request: &ServingRequest, errors: &mut Vec<FieldError>) {
         let message = "must be a container image reference without blanks";
         errors.push(FieldError::new("image", message));
     }
-    if request.model.name.is_empty() {
+    if request.model.name.is_empty() && request.form == PodForm::Own {
         errors.push(FieldError::new("modelName", "must not be empty"));
     }
     let WorkloadRequest::Deployment { replicas, .. } = &request.workload;
-    if *replicas < 0 {
+    if replicas.is_some_and(|replicas| replicas < 0) {
         errors.push(FieldError::new("replicas", "must be 0 or more"));
     }
 }
