@@ -2,6 +2,10 @@
 //!
 //! In: caches and writers, made once. Out: nothing by itself.
 
+use std::sync::Arc;
+
+use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap};
+use diagnosis::facts::ClaimFacts;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt};
 use reconcile::{
@@ -9,7 +13,10 @@ use reconcile::{
     StatusWriter, WatchCache,
 };
 
-use crate::caches::Caches;
+use crate::{
+    caches::Caches,
+    lookup::{Absent, Lookup, look_up},
+};
 
 /// Caches to read from and the only ways to write.
 pub struct Context {
@@ -74,6 +81,24 @@ impl Context {
             action: action.to_owned(),
             note,
         });
+    }
+}
+
+impl Lookup for Context {
+    fn model(&self, namespace: &str, name: &str) -> Result<Arc<LLMModel>, Absent> {
+        look_up(&self.caches.models, namespace, name)
+    }
+
+    fn model_map(&self, namespace: &str, name: &str) -> Result<Arc<AIModelMap>, Absent> {
+        look_up(&self.caches.model_maps, namespace, name)
+    }
+
+    fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {
+        self.caches.claims.get(namespace, name)
+    }
+
+    fn operator_namespace(&self) -> &str {
+        &self.operator_namespace
     }
 }
 

@@ -11,3 +11,16 @@ pub const LLM_DEPLOYMENT: &str = "LLMDeployment";
 pub const LLM_MODEL: &str = "LLMModel";
 /// `<lower case kind>.<group>` of a deployment, the value of the Pods' label `llm-operator.io/kind`.
 pub(crate) const LLM_DEPLOYMENT_LABEL: &str = "llmdeployment.llm.example.com";
+
+/// Group of `AIDeployment`, `AIModelMap` and `AutoNodeLabeler`.
+pub const PREM_GROUP: &str = "premlabs.io";
+/// Their version.
+pub const PREM_VERSION: &str = "v1alpha1";
+/// Kind, as in keys, owner references and Events.
+pub const AI_DEPLOYMENT: &str = "AIDeployment";
+/// Kind, as in keys, owner references and Events.
+pub const AI_MODEL_MAP: &str = "AIModelMap";
+/// `<lower case kind>.<group>` of an `AIDeployment`.
+pub(crate) const AI_DEPLOYMENT_LABEL: &str = "aideployment.premlabs.io";
+/// The label of an `AIDeployment`'s Pods, with its name; they carry none of ours (see [`crate::caches::pods`]).
+pub(crate) const AI_DEPLOYMENT_POD_LABEL: &str = "mlcontroller.premlabs.io/ai-deployment";

@@ -1,17 +1,21 @@
-//! The controllers: one folder per kind, each the same way from a resource to its objects and its status.
+//! The controllers: one folder per kind, each the same way from a resource to its objects and its status. What all kinds
+//! that serve a model have in common stands in [`serving_kind`].
 //!
 //! In: keys of changed resources. Out: applied children, statuses, Events. They build no object themselves (`serving`
 //! does) and know nothing of queues, leases or watches (`reconcile` does).
 
+mod ai_deployment;
 pub mod caches;
 pub mod context;
 pub mod kinds;
 pub mod llm_deployment;
 pub mod llm_model;
+pub mod lookup;
 pub mod operator;
 pub mod reason;
 pub mod referents;
 pub mod render;
 pub mod scaler;
+pub mod serving_kind;
 mod triggers;
 mod workload;

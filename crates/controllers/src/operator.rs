@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::llm_example_com::v1alpha1::LLMDeployment;
 use kube::Client;
 use reconcile::{
     Applier, EventRecorder, Metrics, Runner, StatusWriter, Watches, WorkQueue,
@@ -12,8 +13,8 @@ use reconcile::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    caches::Caches, context::Context, llm_deployment::reconcile::LLMDeploymentReconciler,
-    llm_model::reconcile::LLMModelReconciler,
+    caches::Caches, context::Context, llm_model::reconcile::LLMModelReconciler,
+    serving_kind::reconcile::ServingReconciler,
 };
 
 /// What may be said about how the operator runs.
@@ -78,7 +79,7 @@ impl Operator {
             () = stop.cancelled() => return,
         }
         let runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
-            .with(LLMDeploymentReconciler::new(self.context.clone()))
+            .with(ServingReconciler::<LLMDeployment>::new(self.context.clone()))
             .with(LLMModelReconciler::new(self.context.clone()))
             .concurrency(self.options.workers);
         tokio::join!(runner.run(stop.clone()), self.resync(stop));

@@ -13,6 +13,12 @@ pub enum Reason {
     InvalidSpec,
     /// The model does not exist.
     ModelNotFound,
+    /// The map of models does not exist.
+    ModelMapNotFound,
+    /// The map of models has no such variant for the engine.
+    VariantNotFound,
+    /// The owner of what is named in another namespace did not agree.
+    NotAllowed,
     /// The objects in the cluster are as asked for.
     Applied,
     /// Nothing was applied, since the spec was not accepted.
@@ -28,6 +34,9 @@ impl Reason {
             Self::Accepted => "Accepted",
             Self::InvalidSpec => "InvalidSpec",
             Self::ModelNotFound => "ModelNotFound",
+            Self::ModelMapNotFound => "ModelMapNotFound",
+            Self::VariantNotFound => "VariantNotFound",
+            Self::NotAllowed => "NotAllowed",
             Self::Applied => "Applied",
             Self::NotAccepted => "NotAccepted",
             Self::Terminating => "Terminating",
@@ -36,7 +45,7 @@ impl Reason {
 }
 
 /// Condition, word, state, meaning and way out of every reason that is not the diagnosis' own.
-const TABLE: [(&str, &str, &str, &str); 17] = [
+const TABLE: [(&str, &str, &str, &str); 20] = [
     (
         "Accepted",
         "Accepted",
@@ -46,7 +55,7 @@ const TABLE: [(&str, &str, &str, &str); 17] = [
     (
         "Accepted",
         "InvalidSpec",
-        "A field of the resource or of its model cannot be used; what runs is left as it is.",
+        "A field of the resource or of what it names cannot be used; what runs is left as it is.",
         "Edit the field that the message names.",
     ),
     (
@@ -54,6 +63,24 @@ const TABLE: [(&str, &str, &str, &str); 17] = [
         "ModelNotFound",
         "The LLMModel named by `spec.modelRef` does not exist in the namespace; what runs is left as it is.",
         "Create the model, or correct the name. Order does not matter.",
+    ),
+    (
+        "Accepted",
+        "ModelMapNotFound",
+        "The AIModelMap named by a `modelMapRef` does not exist; what runs is left as it is.",
+        "Create the map, or correct the name or its namespace. Order does not matter.",
+    ),
+    (
+        "Accepted",
+        "VariantNotFound",
+        "The AIModelMap has no variant of that name in the list of the engine; what runs is left as it is.",
+        "Add the variant to the map, or correct the name.",
+    ),
+    (
+        "Accepted",
+        "NotAllowed",
+        "The AIModelMap is in another namespace, and does not admit the namespace of the resource; what runs is left as it is.",
+        "Ask the owner of the map to add the namespace to its `spec.allowedNamespaces`, or use a map of the same namespace.",
     ),
     (
         "Applied",

@@ -2,44 +2,69 @@
 //!
 //! In: parsed documents. Out: the same bytes as the apply step sends, or what is wrong with which resource. No client.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+use api::{
+    llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    premlabs_io::v1alpha1::AIModelMap,
+};
 use diagnosis::facts::{ClaimFacts, NodeFacts};
 use serving::plan::ServingPlan;
 
 use crate::{
-    llm_deployment::{
-        accept::{self, Rejection},
-        apply::desired,
-        observe::gpu_need,
-        validate::Referents,
-    },
-    referents::claim_modes,
+    lookup::{Absent, Lookup},
+    serving_kind::{ServingKind, apply::desired, observe::gpu_need, rejection::Rejection},
 };
 
 /// Uid of an owner that was never stored.
 const NO_UID: &str = "00000000-0000-0000-0000-000000000000";
 
+/// Namespace and name.
+type FullName = (String, String);
+
 /// Everything that a rendering may look at.
 #[derive(Debug, Default)]
 pub struct Input {
     /// Models by namespace and name.
-    pub models: BTreeMap<(String, String), LLMModel>,
+    pub models: BTreeMap<FullName, Arc<LLMModel>>,
+    /// Maps of models by namespace and name.
+    pub model_maps: BTreeMap<FullName, Arc<AIModelMap>>,
     /// Deployments in the order in which they were given.
     pub deployments: Vec<LLMDeployment>,
     /// Claims by namespace and name.
-    pub claims: BTreeMap<(String, String), ClaimFacts>,
+    pub claims: BTreeMap<FullName, Arc<ClaimFacts>>,
     /// Nodes; empty when none were given.
     pub nodes: Vec<NodeFacts>,
     /// The namespace in which the operator would run.
     pub operator_namespace: String,
 }
 
-/// What one deployment becomes.
+impl Lookup for Input {
+    fn model(&self, namespace: &str, name: &str) -> Result<Arc<LLMModel>, Absent> {
+        given(&self.models, namespace, name).ok_or(Absent::Missing)
+    }
+
+    fn model_map(&self, namespace: &str, name: &str) -> Result<Arc<AIModelMap>, Absent> {
+        given(&self.model_maps, namespace, name).ok_or(Absent::Missing)
+    }
+
+    fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {
+        given(&self.claims, namespace, name)
+    }
+
+    fn operator_namespace(&self) -> &str {
+        &self.operator_namespace
+    }
+}
+
+fn given<T>(objects: &BTreeMap<FullName, Arc<T>>, namespace: &str, name: &str) -> Option<Arc<T>> {
+    objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
+}
+
+/// What one resource becomes.
 #[derive(Debug)]
 pub struct Rendered {
-    /// `LLMDeployment <namespace>/<name>`.
+    /// `<kind> <namespace>/<name>`.
     pub resource: String,
     /// The objects as JSON values, in the order in which they are applied.
     pub objects: Vec<serde_json::Value>,
@@ -53,7 +78,7 @@ pub enum RenderError {
     /// The resource would be rejected.
     #[error("{resource}: {rejection}")]
     Rejected {
-        /// `LLMDeployment <namespace>/<name>`.
+        /// `<kind> <namespace>/<name>`.
         resource: String,
         /// Why.
         rejection: Rejection,
@@ -61,40 +86,34 @@ pub enum RenderError {
     /// An object cannot be built.
     #[error("{resource}: {message}")]
     Unbuildable {
-        /// `LLMDeployment <namespace>/<name>`.
+        /// `<kind> <namespace>/<name>`.
         resource: String,
         /// What went wrong.
         message: String,
     },
 }
 
-/// Renders every deployment; one that fails does not keep the others from being rendered.
+/// Renders every resource; one that fails does not keep the others from being rendered.
 pub fn render(input: &Input) -> Vec<Result<Rendered, RenderError>> {
-    input
-        .deployments
-        .iter()
-        .map(|deployment| one(input, deployment))
-        .collect()
+    let deployments = input.deployments.iter().map(|resource| one(input, resource));
+    deployments.collect()
 }
 
-fn one(input: &Input, deployment: &LLMDeployment) -> Result<Rendered, RenderError> {
-    let mut deployment = deployment.clone();
-    deployment.metadata.uid.get_or_insert_with(|| NO_UID.to_owned());
-    let namespace = deployment.metadata.namespace.clone().unwrap_or_default();
-    let name = deployment.metadata.name.clone().unwrap_or_default();
-    let resource = format!("LLMDeployment {namespace}/{name}");
-    let rejected = |rejection| RenderError::Rejected {
-        resource: resource.clone(),
-        rejection,
-    };
+fn one<K: ServingKind>(input: &Input, resource: &K) -> Result<Rendered, RenderError> {
+    let mut resource = resource.clone();
+    let meta = resource.meta_mut();
+    meta.uid.get_or_insert_with(|| NO_UID.to_owned());
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let title = format!("{} {}/{}", K::KIND, text(&meta.namespace), text(&meta.name));
 
-    let model = &deployment.spec.model_ref;
-    let Some(found) = input.models.get(&(namespace.clone(), model.clone())) else {
-        return Err(rejected(Rejection::ModelNotFound { model: model.clone() }));
-    };
-    let plan = accept::plan(&deployment, found, referents(input, &namespace, found)).map_err(rejected)?;
+    let plan = resource
+        .accept(input, None)
+        .map_err(|rejection| RenderError::Rejected {
+            resource: title.clone(),
+            rejection,
+        })?;
     let unbuildable = |message| RenderError::Unbuildable {
-        resource: resource.clone(),
+        resource: title.clone(),
         message,
     };
     let objects = desired(&plan, false)
@@ -104,25 +123,16 @@ fn one(input: &Input, deployment: &LLMDeployment) -> Result<Rendered, RenderErro
         .collect::<Result<_, _>>()?;
     Ok(Rendered {
         objects,
-        notes: notes(input, &plan),
-        resource,
+        notes: notes::<K>(input, &plan),
+        resource: title,
     })
 }
 
-fn referents(input: &Input, namespace: &str, model: &LLMModel) -> Referents {
-    let claim = |name: &str| input.claims.get(&(namespace.to_owned(), name.to_owned()));
-    Referents {
-        claims: claim_modes(model, claim),
-        most_replicas: None,
-        operator_namespace: input.operator_namespace.clone(),
-    }
-}
-
-fn notes(input: &Input, plan: &ServingPlan) -> Vec<String> {
+fn notes<K: ServingKind>(input: &Input, plan: &ServingPlan) -> Vec<String> {
     let Some(gpu) = plan.gpu.as_ref().filter(|_| !input.nodes.is_empty()) else {
         return Vec::new();
     };
-    let need = gpu_need(gpu);
+    let need = gpu_need(gpu, K::GPU_COUNT_FIELD);
     let carrying = input
         .nodes
         .iter()

@@ -20,16 +20,17 @@ pub struct Scaler {
 }
 
 impl Scaler {
-    /// What to say beside "the objects are as asked for".
-    pub fn sentence(&self, replicas: i32) -> String {
+    /// What to say beside "the objects are as asked for"; `replicas` is what the resource asks for in `field`.
+    pub fn sentence(&self, replicas: Option<i32>, field: &str) -> String {
         let Self {
             name, least, most, ..
         } = self;
         let range = format!("HorizontalPodAutoscaler {name} sets the number of replicas, {least} to {most}");
-        if *least < replicas {
-            format!("{range}; raise its minReplicas to keep the {replicas} of spec.replicas.")
-        } else {
-            format!("{range}.")
+        match replicas.filter(|replicas| least < replicas) {
+            Some(replicas) => {
+                format!("{range}; raise its minReplicas to keep the {replicas} of {field}.")
+            }
+            None => format!("{range}."),
         }
     }
 }
@@ -89,15 +90,21 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_told_to_raise_what_the_resource_does_not_ask_for() {
+        let scaler = scaler(&serde_json::json!({"kind": "Deployment", "name": "chat"}));
+        assert!(scaler.sentence(None, "spec.replicas").ends_with("1 to 5."));
+    }
+
+    #[test]
     fn a_lower_minimum_than_the_resource_asks_for_is_told() {
         let scaler = scaler(&serde_json::json!({"kind": "Deployment", "name": "chat"}));
         assert_eq!(
-            scaler.sentence(1),
+            scaler.sentence(Some(1), "spec.replicas"),
             "HorizontalPodAutoscaler h sets the number of replicas, 1 to 5."
         );
         assert!(
             scaler
-                .sentence(3)
+                .sentence(Some(3), "spec.replicas")
                 .ends_with("; raise its minReplicas to keep the 3 of spec.replicas.")
         );
     }

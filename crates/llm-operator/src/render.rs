@@ -1,8 +1,11 @@
 //! `llm-operator render`: reads files, calls the pure middle, prints YAML.
 
-use std::{fs, io::Read as _, path::Path};
+use std::{fs, io::Read as _, path::Path, sync::Arc};
 
-use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+use api::{
+    llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    premlabs_io::v1alpha1::AIModelMap,
+};
 use controllers::render::{Input, render};
 use diagnosis::facts::{ClaimFacts, NodeFacts};
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim};
@@ -100,16 +103,21 @@ fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(
     match (text("apiVersion").as_str(), text("kind").as_str()) {
         ("llm.example.com/v1alpha1", "LLMModel") => {
             let model: LLMModel = namespaced(document, default_namespace)?;
-            input.models.insert(key(&model), model);
+            input.models.insert(key(&model), Arc::new(model));
         }
         ("llm.example.com/v1alpha1", "LLMDeployment") => {
             input
                 .deployments
                 .push(namespaced::<LLMDeployment>(document, default_namespace)?);
         }
+        ("premlabs.io/v1alpha1", "AIModelMap") => {
+            let map: AIModelMap = namespaced(document, default_namespace)?;
+            input.model_maps.insert(key(&map), Arc::new(map));
+        }
         ("v1", "PersistentVolumeClaim") => {
             let claim: PersistentVolumeClaim = namespaced(document, default_namespace)?;
-            input.claims.insert(key(&claim), ClaimFacts::from(&claim));
+            let facts = ClaimFacts::from(&claim);
+            input.claims.insert(key(&claim), Arc::new(facts));
         }
         ("v1", "Node") => input.nodes.push(NodeFacts::from(&parse::<Node>(document)?)),
         // Files of a whole application hold other kinds too; they are none of ours.

@@ -1,12 +1,8 @@
 //! `LLMDeployment`: runs an `LLMModel`.
 //!
-//! In: the key of a resource. Out: its children as asked for, and a status that explains itself. The steps stand in
-//! files of their own: dereference -> validate -> plan -> build -> apply -> observe -> status.
+//! In: a resource and what it names. Out: a plan, and the words of its status. All steps around these are those of every
+//! serving kind ([`crate::serving_kind`]).
 
 pub mod accept;
-pub mod apply;
-mod expecting;
-pub mod observe;
-pub mod reconcile;
-pub mod status;
+mod kind;
 pub mod validate;

@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use controllers::{
-    llm_deployment::accept::Rejection,
+    reason::Reason,
     render::{Input, RenderError, render},
+    serving_kind::rejection::Rejection,
 };
 use diagnosis::facts::ClaimFacts;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
@@ -31,10 +32,13 @@ pub fn outcome(model: LLMModel, deployment: LLMDeployment) -> Outcome {
             "metadata": {"name": name, "namespace": "default"}, "spec": {"accessModes": [mode]},
         }))
         .unwrap();
-        (("default".to_owned(), name.to_owned()), ClaimFacts::from(&claim))
+        (
+            ("default".to_owned(), name.to_owned()),
+            ClaimFacts::from(&claim).into(),
+        )
     };
     let input = Input {
-        models: [(("default".to_owned(), "small".to_owned()), model)].into(),
+        models: [(("default".to_owned(), "small".to_owned()), model.into())].into(),
         deployments: vec![deployment],
         claims: [
             claim("weights", "ReadWriteOnce"),
@@ -47,21 +51,19 @@ pub fn outcome(model: LLMModel, deployment: LLMDeployment) -> Outcome {
     match render(&input).remove(0) {
         Ok(rendered) => Outcome::Objects(rendered.objects),
         Err(RenderError::Rejected {
-            rejection: Rejection::Invalid { errors, .. },
+            rejection: Rejection::Invalid(wrong),
             ..
-        }) => Outcome::Rejected(errors),
+        }) => Outcome::Rejected(wrong.into_iter().map(|wrong| wrong.error).collect()),
         Err(RenderError::Rejected {
-            rejection: Rejection::ModelNotFound { model },
+            rejection:
+                Rejection::Referent {
+                    reason: Reason::ModelNotFound,
+                    sentence,
+                },
             ..
-        }) => Outcome::Rejected(vec![FieldError::new("modelRef", model)]),
+        }) => Outcome::Rejected(vec![FieldError::new("modelRef", sentence)]),
         // Unreadable is what only a cache of stored objects can find; these are typed already.
-        Err(
-            error @ (RenderError::Unbuildable { .. }
-            | RenderError::Rejected {
-                rejection: Rejection::ModelUnreadable { .. },
-                ..
-            }),
-        ) => panic!("{error}"),
+        Err(error) => panic!("{error}"),
     }
 }
 

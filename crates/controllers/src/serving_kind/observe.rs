@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use api::llm_example_com::v1alpha1::LLMDeployment;
 use diagnosis::{
     Explanation, GpuMemory, GpuNeed, GpuProduct, Input, explain,
     facts::{PodFacts, WorkloadFacts},
@@ -13,9 +12,13 @@ use k8s_openapi::jiff::Timestamp;
 use reconcile::Child;
 use serving::{gpu::GpuRequest, plan::ServingPlan};
 
+use super::ServingKind;
 use crate::caches::Caches;
 
-/// What is seen of one deployment.
+/// Replicas that Kubernetes makes of a Deployment of which nobody has said how many.
+const DEFAULT_REPLICAS: i32 = 1;
+
+/// What is seen of one resource.
 #[derive(Debug, Clone)]
 pub struct Observation {
     /// Why it serves or does not.
@@ -27,28 +30,28 @@ pub struct Observation {
 }
 
 /// Looks at the workload and its Pods.
-pub fn observe(
+pub fn observe<K: ServingKind>(
     caches: &Caches,
-    deployment: &LLMDeployment,
+    resource: &K,
     plan: Option<&ServingPlan>,
     now: Timestamp,
 ) -> Observation {
-    let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
-    let name = deployment.metadata.name.as_deref().unwrap_or_default();
-    let uid = deployment.metadata.uid.as_deref().unwrap_or_default();
-    let workload = caches
-        .workloads
-        .get(namespace, name)
-        .filter(|child| owned(child, uid));
+    let meta = resource.meta();
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let name = meta.name.as_deref().unwrap_or_default();
+    let uid = meta.uid.as_deref().unwrap_or_default();
+    let workload = caches.workload(namespace, name).filter(|child| owned(child, uid));
     let pods = if workload.is_some() {
-        caches.pods_of(namespace, name)
+        caches.pods_of(K::POD_OWNER, namespace, name)
     } else {
         Vec::new()
     };
-    let need = plan.and_then(|plan| plan.gpu.as_ref()).map(gpu_need);
+    let need = plan
+        .and_then(|plan| plan.gpu.as_ref())
+        .map(|gpu| gpu_need(gpu, K::GPU_COUNT_FIELD));
     let explanation = explain(&Input {
         workload: workload.as_ref().map(|child| &child.facts),
-        desired: deployment.spec.replicas,
+        desired: resource.replicas().unwrap_or(DEFAULT_REPLICAS),
         pods: &pods,
         need: need.as_ref(),
         around: caches,
@@ -70,8 +73,8 @@ fn count(pods: &[Arc<PodFacts>]) -> i32 {
     i32::try_from(living).unwrap_or(i32::MAX)
 }
 
-/// The plan's GPUs in the words of the diagnosis.
-pub fn gpu_need(gpu: &GpuRequest) -> GpuNeed {
+/// The plan's GPUs in the words of the diagnosis; `count_field`: where their number stands.
+pub fn gpu_need(gpu: &GpuRequest, count_field: &str) -> GpuNeed {
     GpuNeed {
         resource: gpu.resource.as_str().into(),
         count: i64::from(gpu.count),
@@ -83,6 +86,6 @@ pub fn gpu_need(gpu: &GpuRequest) -> GpuNeed {
             at_least_mib: gpu.least_label_mib().unwrap_or_default(),
             written: memory.to_string().into(),
         }),
-        count_field: "spec.gpu.count of the LLMModel".into(),
+        count_field: count_field.into(),
     }
 }

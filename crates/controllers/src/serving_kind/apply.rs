@@ -6,7 +6,7 @@
 use reconcile::{Applied, Applier, ApplyError, DesiredObject, PrunePolicy, apply::ChangeMade};
 use serving::{
     build::{Children, build},
-    plan::ServingPlan,
+    plan::{ServingPlan, Workload},
 };
 
 /// What the apply step did.
@@ -21,7 +21,8 @@ pub struct Done {
 /// Fields of a Deployment that an autoscaler sets.
 const SCALED: [&str; 1] = ["/spec/replicas"];
 
-/// The plan's children in the order in which they are applied. `scaled`: replicas are left to whoever scales the child.
+/// The plan's children in the order in which they are applied. `scaled`: replicas are left to whoever scales the child;
+/// those that the plan does not set were never ours, and there is nothing to leave.
 ///
 /// # Errors
 /// A child was built without a name or an owner's uid.
@@ -52,13 +53,18 @@ pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, A
     }
     if let Some(deployment) = deployment {
         let deployment = DesiredObject::new(deployment)?;
-        objects.push(if scaled {
+        objects.push(if scaled && sets_replicas(plan) {
             deployment.releasing(&SCALED)?
         } else {
             deployment
         });
     }
     Ok(objects)
+}
+
+fn sets_replicas(plan: &ServingPlan) -> bool {
+    let Workload::Deployment(deployment) = &plan.workload;
+    deployment.replicas.is_some()
 }
 
 /// Makes the cluster hold exactly the plan's children; `scaled` as in [`desired`].

@@ -1,14 +1,11 @@
-//! One reconcile of an `LLMDeployment`, from top to bottom.
+//! One reconcile of a resource that serves, from top to bottom.
 //!
 //! In: a key. Out: children as asked for, a status, at most one Event for what changed. The status is written after
 //! every outcome, also after an error.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use api::{
-    llm_example_com::v1alpha1::{LLMDeployment, LLMDeploymentStatus},
-    shared::State,
-};
+use api::shared::State;
 use k8s_openapi::jiff::Timestamp;
 use reconcile::{
     ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
@@ -16,16 +13,14 @@ use reconcile::{
 };
 
 use super::{
-    accept::{Rejection, accept},
+    ServingKind,
     apply::{self, apply},
     expecting::Expecting,
     observe::{Observation, observe},
-    status::{self, Outcome},
+    rejection::Rejection,
+    status::{self, Outcome, Seen, ServingStatus},
 };
-use crate::{
-    context::{Context, failure},
-    kinds::LLM_DEPLOYMENT,
-};
+use crate::context::{Context, failure};
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
 const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
@@ -33,114 +28,123 @@ const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
 /// After this time a name that somebody else's object has is tried again: two requests.
 const NAME_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Only after this time a model of a new deployment is said to be missing.
-const MODEL_PATIENCE: Duration = Duration::from_millis(250);
+/// Only after this time what a new resource names is said to be missing.
+const REFERENT_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Brings `LLMDeployment`s to what they ask for.
-pub struct LLMDeploymentReconciler {
+/// Brings the resources of one kind to what they ask for.
+pub struct ServingReconciler<K> {
     context: Arc<Context>,
     expecting: Expecting,
+    kind: PhantomData<fn() -> K>,
 }
 
-impl LLMDeploymentReconciler {
+impl<K> fmt::Debug for ServingReconciler<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServingReconciler").finish_non_exhaustive()
+    }
+}
+
+impl<K: ServingKind> ServingReconciler<K> {
     /// A reconciler on shared caches.
     pub fn new(context: Arc<Context>) -> Self {
         Self {
             context,
             expecting: Expecting::default(),
+            kind: PhantomData,
         }
     }
 }
 
-impl Reconciler for LLMDeploymentReconciler {
+impl<K: ServingKind> Reconciler for ServingReconciler<K> {
     fn kind(&self) -> &'static str {
-        LLM_DEPLOYMENT
+        K::KIND
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Failure> {
         let context = &*self.context;
-        let Some(deployment) = context.caches.deployments.get(&key.namespace, &key.name) else {
+        let cache = K::cache(&context.caches);
+        let Some(resource) = cache.get(&key.namespace, &key.name) else {
             self.expecting.forget(key);
-            return context.gone_or_unreadable(&context.caches.deployments, key);
+            return context.gone_or_unreadable(cache, key);
         };
-        if deployment.metadata.deletion_timestamp.is_some() {
-            return terminate(context, key, &deployment).await;
+        if resource.meta().deletion_timestamp.is_some() {
+            return terminate(context, key, &*resource).await;
         }
 
         let scaler = context.caches.scaler_of(&key.namespace, &key.name);
-        let accepted = accept(
-            &context.caches,
-            &deployment,
-            scaler.as_deref(),
-            &context.operator_namespace,
-        );
-        let missing = matches!(accepted, Err(Rejection::ModelNotFound { .. }));
-        if self.expecting.waits(key, missing, deployment.status.is_some()) {
-            return Ok(Next::RequeueAfter(MODEL_PATIENCE));
+        let accepted = resource.accept(context, scaler.as_deref());
+        let missing = accepted.as_ref().is_err_and(Rejection::may_come);
+        if self.expecting.waits(key, missing, resource.status().is_some()) {
+            return Ok(Next::RequeueAfter(REFERENT_PATIENCE));
         }
         let applied = match &accepted {
             Ok(plan) => Some(apply(&context.applier, plan, scaler.is_some()).await),
             Err(_) => None,
         };
         let now = Timestamp::now();
-        let observed = observe(&context.caches, &deployment, accepted.as_ref().ok(), now);
+        let observed = observe(&context.caches, &*resource, accepted.as_ref().ok(), now);
         let outcome = Outcome {
             accepted: accepted.as_ref(),
             applied: applied.as_ref().map(|applied| applied.as_ref().map(|_| ())),
             observed: &observed,
             scaler: scaler.as_deref(),
         };
-        let status = status::status(&deployment, &outcome, now);
-        write(context, key, &deployment, &status).await?;
+        let (status, seen) = status::status(&*resource, &outcome, now);
+        write(context, key, &*resource, status, &seen).await?;
         if let Some(Ok(done)) = &applied {
-            tell_repairs(context, &deployment, done);
+            tell_repairs(context, &*resource, done);
         }
         next(applied, &observed)
     }
 }
 
 /// While the resource goes, its children are left to the garbage collector.
-async fn terminate(context: &Context, key: &ObjectKey, deployment: &LLMDeployment) -> Result<Next, Failure> {
+async fn terminate<K: ServingKind>(
+    context: &Context,
+    key: &ObjectKey,
+    resource: &K,
+) -> Result<Next, Failure> {
     let now = Timestamp::now();
-    let observed = observe(&context.caches, deployment, None, now);
-    let status = status::terminating(deployment, &observed, now);
-    write(context, key, deployment, &status).await?;
+    let observed = observe(&context.caches, resource, None, now);
+    let (status, seen) = status::terminating(resource, &observed, now);
+    write(context, key, resource, status, &seen).await?;
     Ok(Next::Done)
 }
 
 /// Stores the status if it differs, and tells a change of state once.
-async fn write(
+async fn write<K: ServingKind>(
     context: &Context,
     key: &ObjectKey,
-    deployment: &LLMDeployment,
-    status: &LLMDeploymentStatus,
+    resource: &K,
+    common: ServingStatus,
+    seen: &Seen<'_>,
 ) -> Result<(), Failure> {
-    let target = StatusTarget::of(deployment);
-    let stored = deployment.status.as_ref();
+    let target = StatusTarget::of(resource);
+    let status = resource.worded(common.clone(), seen);
     let written = context
         .status
-        .write(&target, stored, status, &*context.caches.deployments)
+        .write(&target, resource.status(), &status, &**K::cache(&context.caches))
         .await
         .map_err(|error| failure(&error))?;
-    if let Some(state) = status.state.filter(|_| written != StatusWritten::Gone) {
+    if let Some(state) = common.state.filter(|_| written != StatusWritten::Gone) {
         context.metrics.set_state(key, state.as_str());
-        if worth_telling(stored, status, state) {
+        if worth_telling(resource, &common, state) {
             let kind = if matches!(state, State::Blocked | State::Invalid) {
                 EventKind::Warning
             } else {
                 EventKind::Normal
             };
-            let reason = status.reason.clone().unwrap_or_default();
-            context.tell(deployment, kind, reason, "Reconcile", sentence(status));
+            let reason = common.reason.clone().unwrap_or_default();
+            context.tell(resource, kind, reason, "Reconcile", sentence(&common));
         }
     }
     Ok(())
 }
 
 /// A new state, or a new cause of the same trouble. States on the way to Ready are told by the status alone.
-fn worth_telling(stored: Option<&LLMDeploymentStatus>, new: &LLMDeploymentStatus, state: State) -> bool {
-    let before = stored.and_then(|stored| stored.state);
-    let same_reason = stored.is_some_and(|stored| stored.reason == new.reason);
+fn worth_telling<K: ServingKind>(resource: &K, new: &ServingStatus, state: State) -> bool {
+    let before = resource.state();
+    let same_reason = resource.reason() == new.reason.as_deref();
     match state {
         State::Progressing | State::Loading | State::Terminating => false,
         State::Ready | State::Stopped => before != Some(state),
@@ -149,7 +153,7 @@ fn worth_telling(stored: Option<&LLMDeploymentStatus>, new: &LLMDeploymentStatus
 }
 
 /// The sentence of the condition that has the status' reason.
-fn sentence(status: &LLMDeploymentStatus) -> String {
+fn sentence(status: &ServingStatus) -> String {
     let reason = status.reason.as_deref().unwrap_or_default();
     let ready = status
         .conditions
@@ -165,11 +169,11 @@ fn sentence(status: &LLMDeploymentStatus) -> String {
         .unwrap_or_default()
 }
 
-fn tell_repairs(context: &Context, deployment: &LLMDeployment, done: &apply::Done) {
+fn tell_repairs<K: ServingKind>(context: &Context, resource: &K, done: &apply::Done) {
     let tell = |reason: &str, action: &str, objects: &[String], what: &str| {
         if !objects.is_empty() {
             let note = format!("{} {what}", objects.join(", "));
-            context.tell(deployment, EventKind::Normal, reason, action, note);
+            context.tell(resource, EventKind::Normal, reason, action, note);
         }
     };
     tell(
@@ -191,7 +195,7 @@ fn next(applied: Option<Result<apply::Done, ApplyError>>, observed: &Observation
         // Nobody tells us when an object without our label goes.
         Some(Err(ApplyError::NameTaken { .. })) => Ok(Next::RequeueAfter(NAME_PATIENCE)),
         Some(Err(error)) => Err(failure(&error)),
-        // Whoever rejected the spec wakes us by the next change of the spec or of the model.
+        // Whoever rejected the spec wakes us by the next change of the spec or of what it names.
         None | Some(Ok(_)) if observed.explanation.reason == diagnosis::Reason::Starting => {
             Ok(Next::RequeueAfter(SCHEDULER_PATIENCE))
         }

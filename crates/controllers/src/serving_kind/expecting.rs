@@ -1,7 +1,7 @@
-//! Deployments whose model may be on its way.
+//! Resources of which something that they name may be on its way.
 //!
 //! A model that is created together with its deployment comes by another watch, in either order. In: what each look
-//! found. Out: whether to look again before saying that the model is missing: once, and only while nothing has been said.
+//! found. Out: whether to look again before saying that it is missing: once, and only while nothing has been said.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use reconcile::ObjectKey;
 pub(super) struct Expecting(Mutex<HashSet<ObjectKey>>);
 
 impl Expecting {
-    /// Whether to wait for the model; `missing`: it is not there, `told`: there is a status that may say so.
+    /// Whether to wait; `missing`: what is named is not there, `told`: there is a status that may say so.
     pub(super) fn waits(&self, key: &ObjectKey, missing: bool, told: bool) -> bool {
         let mut expecting = self.0.lock();
         let has_waited = expecting.remove(key);
@@ -24,7 +24,7 @@ impl Expecting {
         waits
     }
 
-    /// Forgets a deployment that is gone.
+    /// Forgets a resource that is gone.
     pub(super) fn forget(&self, key: &ObjectKey) {
         self.0.lock().remove(key);
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_model_is_waited_for_once() {
+    fn what_is_missing_is_waited_for_once() {
         let (expecting, key) = (Expecting::default(), ObjectKey::new("Thing", "ns", "a"));
         assert!(expecting.waits(&key, true, false));
         assert!(!expecting.waits(&key, true, false), "the second look tells");

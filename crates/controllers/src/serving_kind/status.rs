@@ -3,19 +3,59 @@
 //! In: the outcome of every step. Out: the status to store. Pure: the same outcome gives the same status, so that a
 //! cluster at rest is not written to.
 
-use api::{
-    llm_example_com::v1alpha1::{LLMDeployment, LLMDeploymentStatus},
-    shared::State,
-};
-use k8s_openapi::jiff::Timestamp;
+use api::shared::State;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use reconcile::{
     ApplyError,
     conditions::{self, Finding},
 };
-use serving::{labels, plan::ServingPlan};
+use serving::plan::ServingPlan;
 
-use super::{accept::Rejection, observe::Observation, validate};
+use super::{ServingKind, observe::Observation, rejection::Rejection};
 use crate::{reason::Reason, scaler::Scaler};
+
+/// What the status of every serving kind says; the kind adds its own words and leaves out what it has no field for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServingStatus {
+    /// The generation of the spec that the last complete reconcile has seen.
+    pub observed_generation: Option<i64>,
+    /// Pods that exist.
+    pub replicas: Option<i32>,
+    /// Pods that serve.
+    pub ready_replicas: Option<i32>,
+    /// Label selector of the Pods.
+    pub selector: Option<String>,
+    /// One word.
+    pub state: Option<State>,
+    /// The reason of the condition that keeps it from being ready, else of `Ready`.
+    pub reason: Option<String>,
+    /// The model's name for clients.
+    pub model: Option<String>,
+    /// The image that is rolled out.
+    pub image: Option<String>,
+    /// GPUs of one replica.
+    pub gpu: Option<String>,
+    /// `Accepted`, `Applied` and `Ready`.
+    pub conditions: Vec<Condition>,
+}
+
+/// What a kind may use for words of its own, beside the common status.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen<'a> {
+    /// The plan; `None` when the spec is not accepted, or the resource goes.
+    pub plan: Option<&'a ServingPlan>,
+    /// Replicas asked for, by the spec or by whoever scales the workload.
+    pub desired: i32,
+    /// Replicas that serve.
+    pub ready: i32,
+    /// All replicas asked for serve, and at least one is.
+    pub serves: bool,
+    /// The spec, what it names, or the objects that would be made cannot be; [`trouble`](Self::trouble) says why. The
+    /// API server's passing trouble does not count.
+    pub failed: bool,
+    /// The one sentence of what is wrong, while nothing will change until somebody acts.
+    pub trouble: Option<String>,
+}
 
 /// How the steps before this one ended.
 #[derive(Debug)]
@@ -34,13 +74,11 @@ impl Outcome<'_> {
     /// What stands against it before a Pod is looked at: reason, sentence and state.
     fn obstacle(&self) -> Option<(&'static str, String, State)> {
         match (&self.accepted, &self.applied) {
-            (Err(rejection), _) => {
-                let state = match rejection {
-                    Rejection::ModelNotFound { .. } => State::Blocked,
-                    Rejection::ModelUnreadable { .. } | Rejection::Invalid { .. } => State::Invalid,
-                };
-                Some((rejection.reason().as_str(), rejection.to_string(), state))
-            }
+            (Err(rejection), _) => Some((
+                rejection.reason().as_str(),
+                rejection.to_string(),
+                rejection.state(),
+            )),
             // The API server's trouble passes and is nobody's to mend: what runs is told as it is, what does not run yet
             // is on its way. Else an overload would flip every state and be answered with two more writes for each.
             (Ok(_), Some(Err(ApplyError::Retryable { .. }))) if self.observed.made => None,
@@ -59,9 +97,13 @@ impl Outcome<'_> {
 }
 
 /// The status that follows.
-pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp) -> LLMDeploymentStatus {
-    let stored = deployment.status.clone().unwrap_or_default();
-    let generation = deployment.metadata.generation.unwrap_or_default();
+pub fn status<'a, K: ServingKind>(
+    resource: &K,
+    outcome: &Outcome<'a>,
+    now: Timestamp,
+) -> (ServingStatus, Seen<'a>) {
+    let stored = resource.stored();
+    let generation = resource.meta().generation.unwrap_or_default();
     let obstacle = outcome.obstacle();
     let observation = outcome.observed;
     let explanation = &observation.explanation;
@@ -69,7 +111,7 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
 
     let findings = [
         accepted(outcome, generation),
-        applied(deployment, outcome, generation),
+        applied(resource, outcome, generation),
         ready(outcome, generation),
     ];
     let (reason, state) = match &obstacle {
@@ -78,7 +120,19 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
         None if explanation.serves => (explanation.progress.reason.as_str(), state_of(explanation.state)),
         None => (explanation.reason.as_str(), state_of(explanation.state)),
     };
-    LLMDeploymentStatus {
+    let stands_still = matches!(state, State::Blocked | State::Invalid);
+    let seen = Seen {
+        plan,
+        desired: explanation.desired,
+        ready: explanation.ready,
+        serves: explanation.serves,
+        failed: stands_still && obstacle.is_some(),
+        trouble: stands_still.then(|| match obstacle {
+            Some((_, sentence, _)) => sentence,
+            None => explanation.progress.message.clone(),
+        }),
+    };
+    let status = ServingStatus {
         observed_generation: if outcome.done() {
             Some(generation)
         } else {
@@ -86,7 +140,7 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
         },
         replicas: Some(observation.pods),
         ready_replicas: Some(explanation.ready),
-        selector: Some(labels::selector_text(&validate::identity(deployment))),
+        selector: Some(resource.selector()),
         state: Some(state),
         reason: Some(reason.to_owned()),
         model: plan.map(|plan| plan.model_name.clone()).or(stored.model),
@@ -96,31 +150,41 @@ pub fn status(deployment: &LLMDeployment, outcome: &Outcome<'_>, now: Timestamp)
             None => stored.gpu,
         },
         conditions: conditions::merge(&stored.conditions, &findings, now),
-    }
+    };
+    (status, seen)
 }
 
 /// The status of a resource that is being deleted, while its children go.
-pub fn terminating(
-    deployment: &LLMDeployment,
+pub fn terminating<K: ServingKind>(
+    resource: &K,
     observed: &Observation,
     now: Timestamp,
-) -> LLMDeploymentStatus {
-    let stored = deployment.status.clone().unwrap_or_default();
+) -> (ServingStatus, Seen<'static>) {
+    let stored = resource.stored();
     let ready = finding(
         "Ready",
         Some(false),
         Reason::Terminating.as_str(),
         "It is being deleted; its objects go before it.".to_owned(),
-        deployment.metadata.generation.unwrap_or_default(),
+        resource.meta().generation.unwrap_or_default(),
     );
-    LLMDeploymentStatus {
+    let status = ServingStatus {
         replicas: Some(observed.pods),
         ready_replicas: Some(observed.explanation.ready),
         state: Some(State::Terminating),
         reason: Some(Reason::Terminating.as_str().to_owned()),
         conditions: conditions::merge(&stored.conditions, &[ready], now),
         ..stored
-    }
+    };
+    let seen = Seen {
+        plan: None,
+        desired: observed.explanation.desired,
+        ready: observed.explanation.ready,
+        serves: false,
+        failed: false,
+        trouble: None,
+    };
+    (status, seen)
 }
 
 fn accepted(outcome: &Outcome<'_>, generation: i64) -> Finding {
@@ -135,10 +199,10 @@ fn accepted(outcome: &Outcome<'_>, generation: i64) -> Finding {
     finding("Accepted", Some(status), reason.as_str(), message, generation)
 }
 
-fn applied(deployment: &LLMDeployment, outcome: &Outcome<'_>, generation: i64) -> Finding {
+fn applied<K: ServingKind>(resource: &K, outcome: &Outcome<'_>, generation: i64) -> Finding {
     let scaler = outcome
         .scaler
-        .map(|scaler| scaler.sentence(deployment.spec.replicas));
+        .map(|scaler| scaler.sentence(resource.replicas(), K::REPLICAS_FIELD));
     let (status, reason, message) = match &outcome.applied {
         Some(Ok(())) => (
             true,
@@ -213,13 +277,13 @@ fn state_of(state: diagnosis::State) -> State {
 
 #[cfg(test)]
 mod tests {
-    use api::llm_example_com::v1alpha1::LLMModel;
+    use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
     use diagnosis::{Input, Snapshot, explain};
 
     use super::*;
     use crate::llm_deployment::{accept::plan, validate::Referents};
 
-    fn after(error: &ApplyError, made: bool) -> LLMDeploymentStatus {
+    fn after(error: &ApplyError, made: bool) -> (ServingStatus, Option<String>) {
         let deployment: LLMDeployment = serde_json::from_value(serde_json::json!({
             "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMDeployment",
             "metadata": {"name": "chat", "namespace": "n", "uid": "1", "generation": 2},
@@ -251,7 +315,9 @@ mod tests {
             observed: &observed,
             scaler: None,
         };
-        status(&deployment, &outcome, Timestamp::UNIX_EPOCH)
+        let (status, seen) = status(&deployment, &outcome, Timestamp::UNIX_EPOCH);
+        assert_eq!(seen.failed, seen.trouble.is_some());
+        (status, seen.trouble)
     }
 
     #[test]
@@ -263,8 +329,8 @@ mod tests {
             retry_after: None,
         };
         for (made, state) in [(true, State::Stopped), (false, State::Progressing)] {
-            let status = after(&error, made);
-            assert_eq!(status.state, Some(state));
+            let (status, trouble) = after(&error, made);
+            assert_eq!((status.state, trouble), (Some(state), None));
             let applied = status.conditions.iter().find(|one| one.type_ == "Applied");
             let applied = applied.map(|one| (one.status.as_str(), one.reason.as_str()));
             assert_eq!(applied, Some(("False", "ApiUnavailable")));
@@ -279,6 +345,8 @@ mod tests {
             name: "chat".into(),
             owner: "nobody".into(),
         };
-        assert_eq!(after(&error, true).state, Some(State::Blocked));
+        let (status, trouble) = after(&error, true);
+        assert_eq!(status.state, Some(State::Blocked));
+        assert_eq!(trouble, Some(error.to_string()));
     }
 }

@@ -1,0 +1,175 @@
+//! Everything that the controllers watch, and whom a change wakes.
+//!
+//! In: a set of watches. Out: one cache per resource, reduced to what somebody asks for. Lookups cost no request.
+
+mod children;
+pub(crate) mod pods;
+pub(crate) mod roots;
+mod surroundings;
+
+use std::sync::Arc;
+
+use api::{
+    llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
+};
+use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, PodFacts, WorkloadFacts};
+use k8s_openapi::api::{
+    autoscaling::v2::HorizontalPodAutoscaler,
+    core::v1::{Event, Node, PersistentVolumeClaim},
+    storage::v1::StorageClass,
+};
+use reconcile::{CacheSpec, Child, ObjectKey, WatchCache, Watches, cache::ChildView};
+
+use self::{
+    children::Children,
+    pods::Pods,
+    roots::{Owners, ServingRoots},
+};
+use crate::{
+    kinds::{AI_DEPLOYMENT, AI_MODEL_MAP, LLM_DEPLOYMENT, LLM_MODEL},
+    scaler::Scaler,
+    triggers,
+};
+
+/// The caches. Cheap to share.
+pub struct Caches {
+    /// What is deployed of `LLMModel`s.
+    pub deployments: Arc<WatchCache<LLMDeployment>>,
+    /// Models.
+    pub models: Arc<WatchCache<LLMModel>>,
+    /// What is deployed of engines with models.
+    pub ai_deployments: Arc<WatchCache<AIDeployment>>,
+    /// Maps of models.
+    pub model_maps: Arc<WatchCache<AIModelMap>>,
+    /// All claims, ours or not.
+    pub claims: Arc<WatchCache<ClaimFacts>>,
+    owners: Owners,
+    children: Children,
+    pods: Pods,
+    scalers: Arc<WatchCache<Scaler>>,
+    nodes: Arc<WatchCache<NodeFacts>>,
+    storage_classes: Arc<WatchCache<()>>,
+    pod_events: Arc<WatchCache<EventFacts>>,
+    claim_events: Arc<WatchCache<EventFacts>>,
+}
+
+impl Caches {
+    /// Starts every watch.
+    pub fn start(watches: &mut Watches) -> Self {
+        let deployments = watches.start(
+            CacheSpec::typed::<LLMDeployment>(|object| object)
+                .index(triggers::root_keys)
+                .on_change(triggers::serving_changed),
+        );
+        let ai_deployments = watches.start(
+            CacheSpec::typed::<AIDeployment>(|object| object)
+                .index(triggers::root_keys)
+                .on_change(triggers::ai_deployment_changed),
+        );
+        let serving = ServingRoots::default().with(&deployments).with(&ai_deployments);
+        let users = serving.clone();
+        let models = watches.start(
+            CacheSpec::typed::<LLMModel>(|object| object)
+                .index(triggers::claim_keys)
+                .on_change(move |change| triggers::model_changed(change, &users)),
+        );
+        let users = serving.clone();
+        let model_maps = watches.start(
+            CacheSpec::typed::<AIModelMap>(|object| object)
+                .on_change(move |change| triggers::model_map_changed(change, &users)),
+        );
+        let owners = Owners::new(vec![
+            (LLM_DEPLOYMENT, deployments.clone()),
+            (AI_DEPLOYMENT, ai_deployments.clone()),
+            (AI_MODEL_MAP, model_maps.clone()),
+        ]);
+        let pods = Pods::start(watches, &serving);
+        Self {
+            children: Children::start(watches, &owners),
+            claims: watches.start(claims(models.clone(), serving.clone())),
+            scalers: watches.start(scalers(serving.clone())),
+            nodes: watches.start(nodes(serving.clone())),
+            storage_classes: watches.start(storage_classes(serving.clone())),
+            pod_events: watches.start(warnings("Pod", pods.clone(), serving.clone())),
+            claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone(), serving)),
+            pods,
+            owners,
+            deployments,
+            models,
+            ai_deployments,
+            model_maps,
+        }
+    }
+
+    /// The caches of children, for apply and prune.
+    pub fn children(&self) -> Vec<Arc<dyn ChildView>> {
+        self.children.views()
+    }
+
+    /// The Deployment `namespace`/`name`, if we made it.
+    pub fn workload(&self, namespace: &str, name: &str) -> Option<Arc<Child<WorkloadFacts>>> {
+        self.children.workloads.get(namespace, name)
+    }
+
+    /// The Pods of the resource `namespace`/`name`; `owner` as in [`diagnosis::facts::Owner::kind`].
+    pub fn pods_of(&self, owner: &str, namespace: &str, name: &str) -> Vec<Arc<PodFacts>> {
+        self.pods.of(owner, namespace, name)
+    }
+
+    /// What sets the replicas of the Deployment `namespace`/`name`, if it is not us.
+    pub fn scaler_of(&self, namespace: &str, name: &str) -> Option<Arc<Scaler>> {
+        let targeting = self.scalers.indexed(&triggers::scaled_key(namespace, name));
+        targeting.into_iter().min_by(|a, b| a.name.cmp(&b.name))
+    }
+
+    /// How many resources refer to the `AIModelMap` `namespace`/`name`.
+    pub fn users_of_map(&self, namespace: &str, name: &str) -> usize {
+        let key = triggers::named("map", namespace, name);
+        self.ai_deployments.indexed_names(&key).len()
+    }
+
+    /// Every resource that somebody reconciles: what a resync looks at.
+    pub fn roots(&self) -> Vec<ObjectKey> {
+        let models = self.models.names().into_iter();
+        let models = models.map(|(namespace, name)| ObjectKey::new(LLM_MODEL, namespace, name));
+        self.owners.all().into_iter().chain(models).collect()
+    }
+}
+
+fn claims(models: Arc<WatchCache<LLMModel>>, roots: ServingRoots) -> CacheSpec<ClaimFacts> {
+    CacheSpec::typed::<PersistentVolumeClaim>(|claim| ClaimFacts::from(&claim))
+        .coalesce(pods::BURST)
+        .on_change(move |change| triggers::claim_changed(change, &models, &roots))
+}
+
+fn scalers(roots: ServingRoots) -> CacheSpec<Scaler> {
+    CacheSpec::typed::<HorizontalPodAutoscaler>(|autoscaler| Scaler::from(&autoscaler))
+        .index(triggers::scaler_keys)
+        .on_change(move |change| triggers::scaler_changed(change, &roots))
+}
+
+fn nodes(roots: ServingRoots) -> CacheSpec<NodeFacts> {
+    CacheSpec::typed::<Node>(|node| NodeFacts::from(&node))
+        .cluster_scoped()
+        .optional()
+        .coalesce(pods::BURST)
+        .on_change(move |change| triggers::node_changed(change, &roots))
+}
+
+fn storage_classes(roots: ServingRoots) -> CacheSpec<()> {
+    CacheSpec::raw::<StorageClass>(|_| Ok(()))
+        .cluster_scoped()
+        .optional()
+        .on_change(move |change| triggers::class_changed(change, &roots))
+}
+
+/// Warning events about one kind of object; they tell what conditions do not: a probe's words, a volume that is missing.
+fn warnings(kind: &str, pods: Pods, roots: ServingRoots) -> CacheSpec<EventFacts> {
+    CacheSpec::typed::<Event>(|event| EventFacts::from(&event))
+        .fields(&format!("type=Warning,involvedObject.kind={kind}"))
+        .optional()
+        .coalesce(pods::BURST)
+        .index(|event| vec![event.involved_uid.to_string()])
+        .on_change(move |change| triggers::event_changed(change, &pods, &roots))
+}

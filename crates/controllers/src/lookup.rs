@@ -1,0 +1,52 @@
+//! What a resource may look up beside itself: caches while the operator runs, files when it renders.
+//!
+//! In: namespaces and names. Out: what is known of them. It asks nobody.
+
+use std::sync::Arc;
+
+use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap};
+use diagnosis::facts::ClaimFacts;
+use reconcile::WatchCache;
+
+/// Why something that was looked up is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absent {
+    /// It does not exist.
+    Missing,
+    /// It exists, and its stored form does not fit this version's types; what does not fit.
+    Unreadable(Arc<str>),
+}
+
+/// See the module.
+pub trait Lookup {
+    /// An `LLMModel`.
+    ///
+    /// # Errors
+    /// It is missing or cannot be read.
+    fn model(&self, namespace: &str, name: &str) -> Result<Arc<LLMModel>, Absent>;
+
+    /// An `AIModelMap`.
+    ///
+    /// # Errors
+    /// It is missing or cannot be read.
+    fn model_map(&self, namespace: &str, name: &str) -> Result<Arc<AIModelMap>, Absent>;
+
+    /// A claim.
+    fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>>;
+
+    /// The namespace in which the operator runs; always admitted by a narrowed NetworkPolicy.
+    fn operator_namespace(&self) -> &str;
+}
+
+/// One object of a cache.
+///
+/// # Errors
+/// It is missing or cannot be read.
+pub fn look_up<T>(cache: &WatchCache<T>, namespace: &str, name: &str) -> Result<Arc<T>, Absent> {
+    cache
+        .get(namespace, name)
+        .ok_or_else(|| match cache.unreadable(namespace, name) {
+            Some(error) => Absent::Unreadable(error),
+            None => Absent::Missing,
+        })
+}
