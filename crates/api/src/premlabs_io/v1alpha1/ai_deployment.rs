@@ -70,7 +70,9 @@ pub struct AIDeploymentSpec {
     pub service: Option<ObjectLabels>,
 
     /// The Deployment and its Pods. Default: one replica, no GPU.
+    // Stored as `{}` when absent or null: `kubectl scale` cannot write below a null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = {}))]
     pub deployment: Option<DeploymentSpec>,
 
     /// The Ingress, which exists when there is an endpoint. Default: without TLS.
