@@ -10,7 +10,7 @@ use api::{
         LLMDeployment, LLMModel,
         llm_deployment::{DisruptionBudgetSpec, ServiceType, Strategy, StrategyType},
     },
-    shared::AccessMode,
+    shared::{AccessMode, AccessSpec},
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serving::{
@@ -55,7 +55,10 @@ pub fn validate(
         referents.most_replicas,
     ));
     let replicas = errors.keep(replicas(deployment.spec.replicas));
-    let access = errors.keep(access(deployment, &referents.operator_namespace));
+    let access = errors.keep(access(
+        deployment.spec.access.as_ref(),
+        &referents.operator_namespace,
+    ));
     let (Some(parts), Some(service), Some(budget), Some(replicas), Some(access)) =
         (parts, service, budget, replicas, access)
     else {
@@ -166,13 +169,12 @@ fn strategy(spec: Option<&Strategy>) -> StrategyRequest {
     }
 }
 
-fn access(deployment: &LLMDeployment, operator_namespace: &str) -> Result<Access, FieldError> {
-    match deployment
-        .spec
-        .access
-        .as_ref()
-        .and_then(|access| access.from.clone())
-    {
+/// Who may reach the port.
+///
+/// # Errors
+/// The list of peers is empty.
+pub(crate) fn access(spec: Option<&AccessSpec>, operator_namespace: &str) -> Result<Access, FieldError> {
+    match spec.and_then(|access| access.from.clone()) {
         Some(peers) if peers.is_empty() => Err(FieldError::new(
             "access.from",
             "an empty list would admit everyone; name a peer, or remove access.from",
