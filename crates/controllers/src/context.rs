@@ -2,7 +2,7 @@
 //!
 //! In: caches and writers, made once. Out: nothing by itself.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap};
 use diagnosis::facts::ClaimFacts;
@@ -109,5 +109,20 @@ pub fn failure(error: &ApplyError) -> Failure {
         Failure::retry(error.reason(), words)
     } else {
         Failure::terminal(error.reason(), words)
+    }
+}
+
+/// After this time a name that somebody else's object has is tried again: two requests.
+const NAME_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How to go on after the apply step failed.
+///
+/// # Errors
+/// The error itself, unless it is one that only looking again can end.
+pub fn after_error(error: &ApplyError) -> Result<Outcome, Failure> {
+    match error {
+        // Nobody tells us when an object without our label goes.
+        ApplyError::NameTaken { .. } => Ok(Outcome::RequeueAfter(NAME_PATIENCE)),
+        error => Err(failure(error)),
     }
 }

@@ -5,6 +5,8 @@
 //! does) and know nothing of queues, leases or watches (`reconcile` does).
 
 mod ai_deployment;
+pub mod ai_model_map;
+pub mod apply;
 pub mod caches;
 pub mod context;
 pub mod kinds;

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::llm_example_com::v1alpha1::LLMDeployment;
+use api::{llm_example_com::v1alpha1::LLMDeployment, premlabs_io::v1alpha1::AIDeployment};
 use kube::Client;
 use reconcile::{
     Applier, EventRecorder, Metrics, Runner, StatusWriter, Watches, WorkQueue,
@@ -13,8 +13,8 @@ use reconcile::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    caches::Caches, context::Context, llm_model::reconcile::LLMModelReconciler,
-    serving_kind::reconcile::ServingReconciler,
+    ai_model_map::reconcile::AIModelMapReconciler, caches::Caches, context::Context,
+    llm_model::reconcile::LLMModelReconciler, serving_kind::reconcile::ServingReconciler,
 };
 
 /// What may be said about how the operator runs.
@@ -80,7 +80,9 @@ impl Operator {
         }
         let runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
             .with(ServingReconciler::<LLMDeployment>::new(self.context.clone()))
+            .with(ServingReconciler::<AIDeployment>::new(self.context.clone()))
             .with(LLMModelReconciler::new(self.context.clone()))
+            .with(AIModelMapReconciler::new(self.context.clone()))
             .concurrency(self.options.workers);
         tokio::join!(runner.run(stop.clone()), self.resync(stop));
         self.context.recorder.flush().await;

@@ -13,7 +13,7 @@ use serving::plan::ServingPlan;
 
 use crate::{
     lookup::{Absent, Lookup},
-    serving_kind::{ServingKind, apply::desired, observe::gpu_need, rejection::Rejection},
+    serving_kind::{ServingKind, desired::desired, observe::gpu_need, rejection::Rejection},
 };
 
 /// Uid of an owner that was never stored.

@@ -4,7 +4,7 @@
 //! files of their own: dereference -> validate -> plan -> build -> apply -> observe -> status. A kind adds what only it
 //! knows: how its spec becomes a plan ([`ServingKind::accept`]) and how it words the common status.
 
-pub mod apply;
+pub mod desired;
 mod expecting;
 pub mod observe;
 pub mod reconcile;

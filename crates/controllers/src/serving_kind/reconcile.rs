@@ -11,22 +11,23 @@ use reconcile::{
     ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
     status::StatusWritten,
 };
+use serving::plan::ServingPlan;
 
 use super::{
     ServingKind,
-    apply::{self, apply},
+    desired::desired,
     expecting::Expecting,
     observe::{Observation, observe},
     rejection::Rejection,
     status::{self, Outcome, Seen, ServingStatus},
 };
-use crate::context::{Context, failure};
+use crate::{
+    apply::{Done, apply},
+    context::{Context, after_error, failure},
+};
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
 const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
-
-/// After this time a name that somebody else's object has is tried again: two requests.
-const NAME_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Only after this time what a new resource names is said to be missing.
 const REFERENT_PATIENCE: Duration = Duration::from_millis(250);
@@ -78,7 +79,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             return Ok(Next::RequeueAfter(REFERENT_PATIENCE));
         }
         let applied = match &accepted {
-            Ok(plan) => Some(apply(&context.applier, plan, scaler.is_some()).await),
+            Ok(plan) => Some(make(context, plan, scaler.is_some()).await),
             Err(_) => None,
         };
         let now = Timestamp::now();
@@ -92,10 +93,14 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
         let (status, seen) = status::status(&*resource, &outcome, now);
         write(context, key, &*resource, status, &seen).await?;
         if let Some(Ok(done)) = &applied {
-            tell_repairs(context, &*resource, done);
+            done.tell(context, &*resource);
         }
         next(applied, &observed)
     }
+}
+
+async fn make(context: &Context, plan: &ServingPlan, scaled: bool) -> Result<Done, ApplyError> {
+    apply(&context.applier, &plan.identity.uid, &desired(plan, scaled)?).await
 }
 
 /// While the resource goes, its children are left to the garbage collector.
@@ -169,32 +174,9 @@ fn sentence(status: &ServingStatus) -> String {
         .unwrap_or_default()
 }
 
-fn tell_repairs<K: ServingKind>(context: &Context, resource: &K, done: &apply::Done) {
-    let tell = |reason: &str, action: &str, objects: &[String], what: &str| {
-        if !objects.is_empty() {
-            let note = format!("{} {what}", objects.join(", "));
-            context.tell(resource, EventKind::Normal, reason, action, note);
-        }
-    };
-    tell(
-        "Repaired",
-        "Apply",
-        &done.repaired,
-        "had been changed and is as asked for again",
-    );
-    tell(
-        "Pruned",
-        "Prune",
-        &done.pruned,
-        "is no longer asked for and was deleted",
-    );
-}
-
-fn next(applied: Option<Result<apply::Done, ApplyError>>, observed: &Observation) -> Result<Next, Failure> {
+fn next(applied: Option<Result<Done, ApplyError>>, observed: &Observation) -> Result<Next, Failure> {
     match applied {
-        // Nobody tells us when an object without our label goes.
-        Some(Err(ApplyError::NameTaken { .. })) => Ok(Next::RequeueAfter(NAME_PATIENCE)),
-        Some(Err(error)) => Err(failure(&error)),
+        Some(Err(error)) => after_error(&error),
         // Whoever rejected the spec wakes us by the next change of the spec or of what it names.
         None | Some(Ok(_)) if observed.explanation.reason == diagnosis::Reason::Starting => {
             Ok(Next::RequeueAfter(SCHEDULER_PATIENCE))

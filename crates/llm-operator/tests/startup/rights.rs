@@ -42,8 +42,8 @@ async fn a_watch_that_is_forbidden() {
     let shipped = repository_file("config/rbac/cluster_role.yaml");
     let access = account("no-watch", |role| {
         role.replace(
-            "    resources: [\"services\"]\n    verbs: [\"get\", \"list\", \"watch\", ",
-            "    resources: [\"services\"]\n    verbs: [",
+            "    resources: [\"services\", \"configmaps\"]\n    verbs: [\"get\", \"list\", \"watch\", ",
+            "    resources: [\"services\", \"configmaps\"]\n    verbs: [",
         )
     })
     .await;
@@ -89,8 +89,8 @@ async fn a_watch_that_is_forbidden() {
 async fn a_write_that_is_forbidden() {
     let access = account("no-write", |role| {
         role.replace(
-            "    resources: [\"services\"]\n    verbs: [\"get\", \"list\", \"watch\", \"create\", \"patch\", \"delete\"]",
-            "    resources: [\"services\"]\n    verbs: [\"get\", \"list\", \"watch\"]",
+            "    resources: [\"services\", \"configmaps\"]\n    verbs: [\"get\", \"list\", \"watch\", \"create\", \"patch\", \"delete\"]",
+            "    resources: [\"services\", \"configmaps\"]\n    verbs: [\"get\", \"list\", \"watch\"]",
         )
     })
     .await;

@@ -1,22 +1,13 @@
-//! Apply and prune: the children of a plan in the cluster.
+//! The children of a plan as they are applied.
 //!
-//! In: a plan. Out: what was written, or the first error. What Pods need is applied before the Pods, and nothing after
-//! an error: a Service whose name is taken must not leave GPUs taken by Pods that nobody can reach.
+//! In: a plan. Out: desired objects in order. What Pods need comes before the Pods: a Service whose name is taken must not
+//! leave GPUs taken by Pods that nobody can reach. Pure.
 
-use reconcile::{Applied, Applier, ApplyError, DesiredObject, PrunePolicy, apply::ChangeMade};
+use reconcile::{ApplyError, DesiredObject};
 use serving::{
     build::{Children, build},
     plan::{ServingPlan, Workload},
 };
-
-/// What the apply step did.
-#[derive(Debug, Default)]
-pub struct Done {
-    /// Children that somebody had changed and that are as they were, as `Kind name`.
-    pub repaired: Vec<String>,
-    /// Children that were no longer asked for and are deleted, as `Kind name`.
-    pub pruned: Vec<String>,
-}
 
 /// Fields of a Deployment that an autoscaler sets.
 const SCALED: [&str; 1] = ["/spec/replicas"];
@@ -65,28 +56,4 @@ pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, A
 fn sets_replicas(plan: &ServingPlan) -> bool {
     let Workload::Deployment(deployment) = &plan.workload;
     deployment.replicas.is_some()
-}
-
-/// Makes the cluster hold exactly the plan's children; `scaled` as in [`desired`].
-///
-/// # Errors
-/// The first child that could not be applied or pruned; what follows it was left alone.
-pub async fn apply(applier: &Applier, plan: &ServingPlan, scaled: bool) -> Result<Done, ApplyError> {
-    let objects = desired(plan, scaled)?;
-    let mut done = Done::default();
-    for object in &objects {
-        let Applied { change, .. } = applier.apply(object).await?;
-        if change == ChangeMade::Repaired {
-            done.repaired.push(format!("{} {}", object.kind(), object.name()));
-        }
-    }
-    let wanted: Vec<_> = objects.iter().map(DesiredObject::wanted).collect();
-    let pruned = applier
-        .prune(&plan.identity.uid, &wanted, PrunePolicy::KeepClaims)
-        .await?;
-    done.pruned = pruned
-        .into_iter()
-        .map(|(kind, name)| format!("{kind} {name}"))
-        .collect();
-    Ok(done)
 }

@@ -1,0 +1,115 @@
+//! One reconcile of an `AIModelMap`: its ConfigMap and its status.
+//!
+//! In: a key. Out: the ConfigMap as asked for, or pruned, a status, and an Event when the map becomes unusable.
+
+use std::sync::Arc;
+
+use api::{
+    premlabs_io::v1alpha1::{AIModelMap, AIModelMapStatus},
+    shared::State,
+};
+use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
+use reconcile::{
+    ApplyError, DesiredObject, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
+    status::StatusWritten,
+};
+
+use super::{
+    plan::config_map,
+    status::{Outcome, status},
+};
+use crate::{
+    apply::{Done, apply},
+    context::{Context, after_error, failure},
+    kinds::AI_MODEL_MAP,
+};
+
+/// Keeps the `ConfigMap`s and the statuses of `AIModelMap`s.
+#[derive(Clone)]
+pub struct AIModelMapReconciler {
+    context: Arc<Context>,
+}
+
+impl AIModelMapReconciler {
+    /// A reconciler on shared caches.
+    pub fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+}
+
+impl Reconciler for AIModelMapReconciler {
+    fn kind(&self) -> &'static str {
+        AI_MODEL_MAP
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Next, Failure> {
+        let context = &*self.context;
+        let Some(map) = context.caches.model_maps.get(&key.namespace, &key.name) else {
+            return context.gone_or_unreadable(&context.caches.model_maps, key);
+        };
+        if map.metadata.deletion_timestamp.is_some() {
+            // The ConfigMap is left to the garbage collector.
+            return Ok(Next::Done);
+        }
+        let wanted = config_map(&map);
+        let applied = match &wanted {
+            Ok(config_map) => Some(make(context, &map, config_map.as_ref()).await),
+            Err(_) => None,
+        };
+        let outcome = Outcome {
+            accepted: wanted.as_ref().map(|_| ()).map_err(Vec::as_slice),
+            applied: applied.as_ref().map(|applied| applied.as_ref().map(|_| ())),
+            users: context.caches.users_of_map(&key.namespace, &key.name),
+        };
+        let new = status(&map, &outcome, Timestamp::now());
+        write(context, key, &map, &new).await?;
+        match applied {
+            Some(Err(error)) => after_error(&error),
+            Some(Ok(done)) => {
+                done.tell(context, &*map);
+                Ok(Next::Done)
+            }
+            None => Ok(Next::Done),
+        }
+    }
+}
+
+async fn make(context: &Context, map: &AIModelMap, wanted: Option<&ConfigMap>) -> Result<Done, ApplyError> {
+    let objects = wanted.cloned().map(DesiredObject::new).transpose()?;
+    let uid = map.metadata.uid.as_deref().unwrap_or_default();
+    apply(&context.applier, uid, objects.as_slice()).await
+}
+
+async fn write(
+    context: &Context,
+    key: &ObjectKey,
+    map: &AIModelMap,
+    new: &AIModelMapStatus,
+) -> Result<(), Failure> {
+    let target = StatusTarget::of(map);
+    let stored = map.status.as_ref();
+    let written = context
+        .status
+        .write(&target, stored, new, &*context.caches.model_maps)
+        .await
+        .map_err(|error| failure(&error))?;
+    let Some(state) = new.state.filter(|_| written != StatusWritten::Gone) else {
+        return Ok(());
+    };
+    context.metrics.set_state(key, state.as_str());
+    let wrong = new
+        .conditions
+        .iter()
+        .find(|condition| condition.status == "False");
+    if let Some(wrong) = wrong.filter(|_| matches!(state, State::Invalid | State::Blocked)) {
+        let before = stored.iter().flat_map(|stored| &stored.conditions);
+        let told = before
+            .filter(|condition| condition.type_ == wrong.type_)
+            .any(|condition| condition.message == wrong.message);
+        if !told {
+            let (reason, note) = (wrong.reason.clone(), wrong.message.clone());
+            context.tell(map, EventKind::Warning, reason, "Reconcile", note);
+        }
+    }
+    Ok(())
+}
