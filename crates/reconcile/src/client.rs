@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header, response::Parts};
 use http_body_util::{BodyExt, Full};
 use kube::{
     Client, Config,
     client::{Body, ClientBuilder, DynBody},
+    core::{Status, response::StatusDetails},
 };
 use tower::{BoxError, Layer, Service};
 
@@ -143,8 +144,42 @@ async fn buffered(response: Response<Box<DynBody>>) -> Result<Response<Box<DynBo
         return Ok(Response::from_parts(parts, body));
     }
     let bytes = body.collect().await?.to_bytes();
+    let bytes = match with_retry_after(&parts, &bytes) {
+        Some(body) => body.into(),
+        None => bytes,
+    };
     let body: Box<DynBody> = Box::new(Full::new(bytes).map_err(|never| match never {}));
     Ok(Response::from_parts(parts, body))
+}
+
+/// The body of a refusal with what its `Retry-After` header says: kube hands on the body alone, and an overloaded API
+/// server answers in plain text. `None` when there is nothing to add.
+fn with_retry_after(parts: &Parts, body: &[u8]) -> Option<Vec<u8>> {
+    if parts.status.is_success() {
+        return None;
+    }
+    let seconds: u32 = parts
+        .headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
+    let mut status: Status = serde_json::from_slice(body).unwrap_or_else(|_| {
+        let words = String::from_utf8_lossy(body);
+        Status::failure(words.trim(), parts.status.canonical_reason().unwrap_or_default())
+            .with_code(parts.status.as_u16())
+    });
+    let details = status.details.get_or_insert_with(|| StatusDetails {
+        name: String::new(),
+        group: String::new(),
+        kind: String::new(),
+        uid: String::new(),
+        causes: Vec::new(),
+        retry_after_seconds: 0,
+    });
+    details.retry_after_seconds = seconds;
+    serde_json::to_vec(&status).ok()
 }
 
 /// What a request asks for, in Kubernetes terms.
@@ -218,6 +253,21 @@ mod tests {
             .body(Body::empty())
             .unwrap();
         Asked::of(&request)
+    }
+
+    #[test]
+    fn a_refusal_in_plain_text_says_when_to_come_again() {
+        let refused = Response::builder().status(429).header(header::RETRY_AFTER, "7");
+        let (parts, ()) = refused.body(()).unwrap().into_parts();
+        let read = |body: Vec<u8>| serde_json::from_slice::<Status>(&body).unwrap();
+        let status = read(with_retry_after(&parts, b"Too many requests\n").unwrap());
+        assert_eq!((status.code, &*status.message), (429, "Too many requests"));
+        let said =
+            br#"{"kind":"Status","status":"Failure","code":429,"message":"m","details":{"kind":"pods"}}"#;
+        let details = read(with_retry_after(&parts, said).unwrap()).details.unwrap();
+        assert_eq!((&*details.kind, details.retry_after_seconds), ("pods", 7));
+        let (without, ()) = Response::builder().status(429).body(()).unwrap().into_parts();
+        assert_eq!(with_retry_after(&without, b"x"), None);
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub enum Verdict {
     Done,
     /// As `Done`, and look again after this time.
     After(Duration),
-    /// Failed: again with the object's own back-off.
-    Failed,
+    /// Failed: again with the object's own back-off, but not before this time.
+    Failed(Duration),
     /// Failed in a way that time hardly heals: again after the longest back-off, or when something changes.
     FailedForGood,
 }
@@ -135,9 +135,9 @@ impl Queue {
         let (failures, planned) = match verdict {
             Verdict::Done => (0, None),
             Verdict::After(delay) => (0, Some(now + delay)),
-            Verdict::Failed => (
+            Verdict::Failed(at_least) => (
                 entry.failures.saturating_add(1),
-                Some(now + self.backoff.delay(entry.failures)),
+                Some(now + self.backoff.delay(entry.failures).max(at_least)),
             ),
             Verdict::FailedForGood => (
                 entry.failures.saturating_add(1),

@@ -76,7 +76,7 @@ fn failures_grow_the_delay_per_object_and_success_resets_it() {
     q.add(key("bad"), t, NOW);
     for expected in [100, 200, 400, 800, 1000, 1000] {
         assert_eq!(pop(&mut q, t).as_deref(), Some("bad"));
-        let delay = q.finish(&key("bad"), t, Verdict::Failed).unwrap();
+        let delay = q.finish(&key("bad"), t, Verdict::Failed(Duration::ZERO)).unwrap();
         assert!(
             delay >= ms(expected * 9 / 10) && delay <= ms(expected * 11 / 10 + 1),
             "{delay:?}"
@@ -136,4 +136,17 @@ fn when_the_cause_is_over_only_the_failed_are_hurried() {
     assert_eq!(pop(&mut q, t + ms(1)).as_deref(), Some("failed"));
     assert_eq!(pop(&mut q, t + ms(1)), None);
     assert_eq!(q.failures(&key("failed")), 1, "its history is kept");
+}
+
+#[test]
+fn a_failure_waits_for_as_long_as_the_server_asks() {
+    let (mut q, t) = (Queue::default(), Instant::now());
+    q.add(key("a"), t, NOW);
+    q.pop(t);
+    let wanted = Duration::from_secs(7);
+    assert_eq!(q.finish(&key("a"), t, Verdict::Failed(wanted)), Some(wanted));
+    assert!(q.pop(t + wanted - ms(1)).is_none());
+    assert!(q.pop(t + wanted).is_some());
+    let soon = q.finish(&key("a"), t, Verdict::Failed(ms(1))).unwrap();
+    assert!(soon > ms(400), "the back-off goes on: {soon:?}");
 }

@@ -13,9 +13,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    apply::ApplyError,
     key::ObjectKey,
     metrics::Metrics,
-    queue::{Queue, Verdict},
+    queue::{OBJECT_BACKOFF, Queue, Verdict},
 };
 
 /// Reconciles at the same time, unless told otherwise.
@@ -126,6 +127,8 @@ pub struct Failure {
     pub retryable: bool,
     /// One sentence for the log.
     pub message: String,
+    /// Not again before this time, however short the back-off is; zero unless the server asks for it.
+    pub at_least: Duration,
 }
 
 impl Failure {
@@ -135,6 +138,7 @@ impl Failure {
             reason,
             retryable: true,
             message: message.into(),
+            at_least: Duration::ZERO,
         }
     }
 
@@ -144,6 +148,16 @@ impl Failure {
             reason,
             retryable: false,
             message: message.into(),
+            at_least: Duration::ZERO,
+        }
+    }
+
+    /// The same, not tried again before `delay`; a server that asks for more than the longest back-off gets that.
+    #[must_use]
+    pub fn not_before(self, delay: Duration) -> Self {
+        Self {
+            at_least: delay.min(OBJECT_BACKOFF.max),
+            ..self
         }
     }
 }
@@ -156,6 +170,18 @@ pub trait Reconciler: Send + Sync + 'static {
     /// Makes the world match the object `key` names. Called again after every change and every failure, so it must be
     /// idempotent. Implementations may write `async fn reconcile(..)`.
     fn reconcile(&self, key: &ObjectKey) -> impl Future<Output = Result<Outcome, Failure>> + Send;
+}
+
+/// The failure of a reconcile that ended with this error.
+impl From<&ApplyError> for Failure {
+    fn from(error: &ApplyError) -> Self {
+        let (reason, words) = (error.reason(), error.to_string());
+        if error.retryable() {
+            Self::retry(reason, words).not_before(error.retry_after())
+        } else {
+            Self::terminal(reason, words)
+        }
+    }
 }
 
 trait DynReconciler: Send + Sync {
@@ -265,7 +291,7 @@ impl Ticket {
         let verdict = match &result {
             Ok(Outcome::Done) => Verdict::Done,
             Ok(Outcome::RequeueAfter(delay)) => Verdict::After(*delay),
-            Err(failure) if failure.retryable => Verdict::Failed,
+            Err(failure) if failure.retryable => Verdict::Failed(failure.at_least),
             Err(_) => Verdict::FailedForGood,
         };
         let next = self.queue.finish(&key, verdict);

@@ -136,3 +136,17 @@ async fn stopping_lets_running_work_end() {
     );
     assert_eq!(h.queue.depth(), 1);
 }
+
+#[test]
+fn what_the_server_asks_for_reaches_the_queue_within_limits() {
+    let refused = |seconds| ApplyError::Retryable {
+        kind: "Service".to_owned(),
+        name: "a".to_owned(),
+        message: "too many requests".to_owned(),
+        retry_after: Some(Duration::from_secs(seconds)),
+    };
+    let failure = Failure::from(&refused(7));
+    assert!(failure.retryable);
+    assert_eq!(failure.at_least, Duration::from_secs(7));
+    assert_eq!(Failure::from(&refused(86_400)).at_least, OBJECT_BACKOFF.max);
+}

@@ -141,6 +141,14 @@ impl ApplyError {
         }
     }
 
+    /// How long the server wants to be left alone; zero when it did not say.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Retryable { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Sorts an answer of the API server to a write of `kind` `namespace`/`name`.
     pub(crate) fn classify(kind: &str, namespace: &str, name: &str, error: kube::Error) -> Self {
         let (kind, name) = (kind.to_owned(), name.to_owned());

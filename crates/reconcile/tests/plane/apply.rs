@@ -1,6 +1,6 @@
 //! Apply and prune: one write per change, none without, and nothing taken over.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -321,13 +321,15 @@ async fn refusals_say_what_is_wrong() {
     nowhere.metadata.namespace = Some("no-such-namespace".to_owned());
     let error = bed.applier.apply(&desired(nowhere)).await.unwrap_err();
     assert!(matches!(&error, ApplyError::NamespaceGone { .. }), "{error:?}");
-    bed.proxy.fail_next(1, "PATCH", "services", 429, None);
+    let patience = Duration::from_secs(7);
+    bed.proxy.fail_next(1, "PATCH", "services", 429, Some(patience));
     let error = bed
         .applier
         .apply(&desired(bed.service("d", 80)))
         .await
         .unwrap_err();
     assert!(matches!(&error, ApplyError::Retryable { .. }), "{error:?}");
+    assert_eq!(error.retry_after(), patience);
     assert!(
         bed.applier
             .apply(&desired(bed.service("d", 80)))

@@ -55,8 +55,11 @@ pub async fn plane() -> &'static Cluster {
 }
 
 pub async fn counted_client(proxy: &FaultProxy, metrics: &Metrics) -> Client {
-    let config = plane()
-        .await
+    counted_client_of(plane().await, proxy, metrics).await
+}
+
+async fn counted_client_of(cluster: &Cluster, proxy: &FaultProxy, metrics: &Metrics) -> Client {
+    let config = cluster
         .access(Identity::Admin)
         .through(&proxy.url())
         .config()
@@ -97,13 +100,17 @@ pub async fn owner(admin: &Client, namespace: &str, name: &str) -> OwnerReferenc
 
 /// A bed in namespace `name`, caches filled and settled.
 pub async fn bed(name: &str) -> Bed {
-    let cluster = plane().await;
+    bed_on(plane().await, name).await
+}
+
+/// As [`bed`] on a cluster of the test's own.
+pub async fn bed_on(cluster: &Cluster, name: &str) -> Bed {
     let admin = cluster.admin_client().await.unwrap();
     namespace(&admin, name).await;
     let owner = owner(&admin, name, "owner").await;
     let proxy = cluster.fault_proxy().await.unwrap();
     let (queue, metrics) = (WorkQueue::new(), Metrics::new());
-    let client = counted_client(&proxy, &metrics).await;
+    let client = counted_client_of(cluster, &proxy, &metrics).await;
     let only = Namespaces::Only(vec![name.to_owned()]);
     let mut watches = Watches::new(client.clone(), only, queue.clone(), metrics.clone());
     let deployments = watches.start(
