@@ -1,5 +1,5 @@
-//! The program `engine-sim`: plays `vllm`, `ollama` or a generic model server, by its first argument or by the name that
-//! it was called by. Command line and environment in; logs on stdout and stderr, the engine's exit code out.
+//! The program `engine-sim`: plays an engine or a generic model server, by its first argument or by the name that it was
+//! called by. Command line and environment in; logs on stdout and stderr, the engine's exit code out.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -13,9 +13,12 @@ Simulated inference engines for machines without GPUs.
 
 Usage: engine-sim vllm serve MODEL [options]     as vLLM's own command line
        engine-sim ollama serve|pull|list|run|…   as Ollama's own command line
+       engine-sim localai run MODEL… [options]   as LocalAI's own command line
+       engine-sim deepspeed-mii --uri MODEL      as Prem's image of DeepSpeed-MII
+       engine-sim tritonserver [options]         as Triton's own command line
        engine-sim generic [--port N]             any OpenAI-compatible server
        engine-sim aws s3 sync s3://B/P DIR       puts a model's files there
-A link named vllm, ollama or aws to this program plays that one.
+A link named vllm, ollama, local-ai, deepspeed-mii, tritonserver or aws to this program plays that one.
 
 Environment:
   ENGINE_SIM_GPUS     GPUs to show, e.g. 8xNVIDIA-H100-80GB-HBM3:80 (default: none)
@@ -48,24 +51,35 @@ fn process(mut argv: Vec<String>, env: BTreeMap<String, String>) -> Result<Optio
         let word = argv.first().map_or("", String::as_str);
         word.rsplit('/').next().unwrap_or(word).to_owned()
     };
-    if !matches!(name(&argv).as_str(), "vllm" | "ollama" | "aws") {
+    if known(&name(&argv)).is_none() {
         argv.remove(0);
     }
-    let program = match name(&argv).as_str() {
-        "vllm" => Program::Vllm,
-        "ollama" => Program::Ollama,
-        "aws" => Program::Aws,
-        "generic" => Program::Generic(generic(&env)?),
-        "" | "help" | "-h" | "--help" => return Ok(None),
-        other => {
+    let program = match (known(&name(&argv)), name(&argv).as_str()) {
+        (Some(program), _) => program,
+        (None, "generic") => Program::Generic(generic(&env)?),
+        (None, "" | "help" | "-h" | "--help") => return Ok(None),
+        (None, other) => {
             return Err(format!(
-                "unknown engine '{other}'; known: vllm, ollama, generic, aws"
+                "unknown engine '{other}'; known: vllm, ollama, localai, deepspeed-mii, tritonserver, generic, aws"
             ));
         }
     };
     from_environment(program, argv, env)
         .map(Some)
         .map_err(|error| error.to_string())
+}
+
+/// The engine that a name stands for.
+fn known(name: &str) -> Option<Program> {
+    match name {
+        "vllm" => Some(Program::Vllm),
+        "ollama" => Some(Program::Ollama),
+        "localai" | "local-ai" => Some(Program::LocalAi),
+        "deepspeed-mii" => Some(Program::DeepspeedMii),
+        "triton" | "tritonserver" => Some(Program::Triton),
+        "aws" => Some(Program::Aws),
+        _ => None,
+    }
 }
 
 fn generic(env: &BTreeMap<String, String>) -> Result<GenericOptions, String> {

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws;
+use crate::deepspeed_mii;
 use crate::fault::{Death, FaultHandle};
 use crate::filesystem::Filesystem;
 use crate::generic::{self, GenericOptions};
+use crate::localai;
 use crate::log::LogSink;
 use crate::ollama;
 use crate::speed::Speed;
+use crate::triton;
 use crate::vllm;
 
 /// One GPU that the container got.
@@ -32,6 +35,12 @@ pub enum Program {
     Vllm,
     /// Ollama.
     Ollama,
+    /// LocalAI (behaves as v2.15).
+    LocalAi,
+    /// DeepSpeed-MII's REST server as Prem's image starts it (behaves as 0.2.0).
+    DeepspeedMii,
+    /// NVIDIA's Triton inference server (behaves as 24.01).
+    Triton,
     /// The AWS command line, as far as it copies models from buckets.
     Aws,
     /// Any other HTTP model server.
@@ -81,6 +90,19 @@ impl Program {
                 entrypoint: strings(&["/bin/ollama"]),
                 command: strings(&["serve"]),
                 env: env(&[("OLLAMA_HOST", "0.0.0.0:11434")]),
+            },
+            Self::LocalAi => Image {
+                entrypoint: strings(&["/build/entrypoint.sh"]),
+                ..Image::default()
+            },
+            Self::DeepspeedMii => Image {
+                entrypoint: strings(&["python3", "serve-rest-api.py"]),
+                command: strings(&["--uri", "microsoft/phi-1_5"]),
+                ..Image::default()
+            },
+            Self::Triton => Image {
+                entrypoint: strings(&["/opt/nvidia/nvidia_entrypoint.sh"]),
+                ..Image::default()
             },
             Self::Aws => Image {
                 entrypoint: strings(&["aws"]),
@@ -249,6 +271,9 @@ async fn dispatch(context: Context) -> Exit {
         Program::Generic(options) => generic::run(context, options).await,
         Program::Vllm => vllm::run(context).await,
         Program::Ollama => ollama::run(context).await,
+        Program::LocalAi => localai::run(context).await,
+        Program::DeepspeedMii => deepspeed_mii::run(context).await,
+        Program::Triton => triton::run(context).await,
         Program::Aws => aws::run(context).await,
     }
 }

@@ -39,20 +39,37 @@ impl Exposition {
     }
 
     pub(crate) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        self.histograms(name, help, [(String::new(), histogram)]);
+    }
+
+    /// One family with a histogram per set of extra labels.
+    pub(crate) fn histograms<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (String, &'a Histogram)>,
+    ) {
         self.head(name, help, "histogram");
-        for (bound, count) in histogram.cumulative() {
+        for (labels, histogram) in series {
+            let comma = if labels.is_empty() { "" } else { "," };
+            for (bound, count) in histogram.cumulative() {
+                #[allow(clippy::cast_precision_loss)]
+                self.sample(
+                    &format!("{name}_bucket"),
+                    &format!("{labels}{comma}le=\"{bound:?}\""),
+                    count as f64,
+                );
+            }
             #[allow(clippy::cast_precision_loss)]
+            let count = histogram.count as f64;
             self.sample(
                 &format!("{name}_bucket"),
-                &format!("le=\"{bound:?}\""),
-                count as f64,
+                &format!("{labels}{comma}le=\"+Inf\""),
+                count,
             );
+            self.sample(&format!("{name}_count"), &labels, count);
+            self.sample(&format!("{name}_sum"), &labels, histogram.sum);
         }
-        #[allow(clippy::cast_precision_loss)]
-        let count = histogram.count as f64;
-        self.sample(&format!("{name}_bucket"), "le=\"+Inf\"", count);
-        self.sample(&format!("{name}_count"), "", count);
-        self.sample(&format!("{name}_sum"), "", histogram.sum);
     }
 
     pub(crate) fn finish(self) -> String {

@@ -17,7 +17,14 @@ pub const GPUS: &str = "ENGINE_SIM_GPUS";
 /// Speed-up in a real container: `LOAD` or `LOAD,GENERATE`, e.g. `10,1`.
 pub const SPEED: &str = "ENGINE_SIM_SPEED";
 /// Names under which the program plays another one: link them into a folder on the script's PATH.
-pub const PROGRAM_NAMES: &[&str] = &["ollama", "vllm", "aws"];
+pub const PROGRAM_NAMES: &[&str] = &[
+    "ollama",
+    "vllm",
+    "local-ai",
+    "deepspeed-mii",
+    "tritonserver",
+    "aws",
+];
 
 #[derive(Serialize, Deserialize)]
 struct Sandbox {

@@ -36,7 +36,7 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    fn new(bounds: &'static [f64]) -> Self {
+    pub(crate) fn new(bounds: &'static [f64]) -> Self {
         // Counts are made with the first observation: an idle engine holds none.
         Self {
             bounds,
@@ -46,7 +46,7 @@ impl Histogram {
         }
     }
 
-    fn observe(&mut self, value: f64) {
+    pub(crate) fn observe(&mut self, value: f64) {
         if self.counts.is_empty() {
             self.counts = vec![0; self.bounds.len()];
         }
@@ -67,7 +67,7 @@ impl Histogram {
     }
 }
 
-/// Upper bounds as vLLM 0.33 has them.
+/// Upper bounds; all but the last as vLLM 0.33 has them.
 pub(crate) mod bounds {
     pub(crate) const FIRST_TOKEN: &[f64] = &[
         0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0,
@@ -84,6 +84,11 @@ pub(crate) mod bounds {
     pub(crate) const TOKENS: &[f64] = &[
         1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0, 20_000.0,
         50_000.0, 100_000.0,
+    ];
+    /// OpenTelemetry's own, which LocalAI does not change although it measures seconds.
+    pub(crate) const CALL: &[f64] = &[
+        0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1000.0, 2500.0, 5000.0, 7500.0,
+        10_000.0,
     ];
 }
 

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Folder, finish, mount, spec, start, start_with};
-use engine_sim::{Cause, End, FaultHandle, GenericOptions, ProcessSpec, Program, Write, fault};
+use engine_sim::{Cause, End, FaultHandle, GenericOptions, ProcessSpec, Program, Site, Write, fault};
 
 fn generic(options: GenericOptions, line: &str, root: &Folder) -> ProcessSpec {
     spec(Program::Generic(options), line, root)
@@ -46,6 +46,36 @@ async fn the_port_comes_from_arguments_environment_or_default() {
     by_env.argv.push("--port=9292".into());
     by_env.address = common::address();
     start(by_env).up(9292).await.exit.abort();
+}
+
+#[tokio::test]
+async fn interpreters_want_their_script_and_terminals_no_port() {
+    let root = Folder::new();
+    let options = GenericOptions {
+        site: Some(Box::new(Site {
+            script_in: Some("/app".into()),
+            answer: "gpt-4".into(),
+        })),
+        ..GenericOptions::default()
+    };
+    let mut bun = generic(options, "-p 8085 ./index.js", &root);
+    let (exit, _) = finish(bun.clone()).await;
+    assert_eq!(
+        (exit.code, exit.message.as_str()),
+        (1, "error: Module not found \"./index.js\"")
+    );
+    std::fs::write(root.0.join("index.js"), "Bun.serve({})").unwrap();
+    bun.files.mounts.push(mount("/app", &root.0));
+    let running = start(bun).up(8085).await;
+    assert_eq!(running.get(8085, "/anything").await, (200, "gpt-4".into()));
+
+    let options = GenericOptions {
+        terminal: true,
+        ..GenericOptions::default()
+    };
+    let terminal = start(generic(options, "", &root));
+    terminal.stop.cancel();
+    assert_eq!(terminal.exit.await.unwrap().code, 143);
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ pub mod plane;
 pub mod process;
 pub mod wait;
 
-pub use node::{Faults, GpuModel, ImageEntry, ImageTable, NodeOptions, NodeSpec, SimulatedNodes, Target};
+pub use node::{
+    Faults, GpuModel, ImageEntry, ImageTable, NodeOptions, NodeSpec, SimulatedNodes, Target, Tools,
+};
 pub use operator::OperatorProcess;
 pub use plane::{Access, Cluster, ClusterBuilder, ClusterError, Identity, Program, shared};
 pub use wait::until;

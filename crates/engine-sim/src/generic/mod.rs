@@ -1,10 +1,10 @@
 //! Any HTTP model server: options of a test and a container's environment in, an OpenAI-compatible server out.
-//! It must not know engines' flags: of the command line only `--port` and `--host` are looked at.
+//! It must not know engines' flags: of the command line only port, host and an interpreter's script are looked at.
 
 mod options;
 mod serve;
 
-pub use options::{End, GenericOptions, LogLine, Write};
+pub use options::{End, GenericOptions, LogLine, Site, Write};
 
 use std::time::Duration;
 
@@ -39,6 +39,13 @@ async fn lifetime(context: &Context, options: &GenericOptions) -> Result<Exit, E
         () = context.stop.cancelled() => return Ok(Exit::exited(143, "")),
         () = load => {}
     }
+    if let Some(folder) = options.site.as_ref().and_then(|site| site.script_in.as_ref()) {
+        script(context, folder)?;
+    }
+    if options.terminal {
+        context.stop.cancelled().await;
+        return Ok(Exit::exited(143, ""));
+    }
     let server = serve::serve(context, options);
     match &options.exit_after {
         None => server.await,
@@ -56,6 +63,22 @@ async fn lifetime(context: &Context, options: &GenericOptions) -> Result<Exit, E
             }
         }
     }
+}
+
+/// Whether the script is there that an interpreter is to run.
+fn script(context: &Context, folder: &std::path::Path) -> Result<(), Exit> {
+    let is_script = |word: &&String| {
+        let end = word.rsplit('.').next().unwrap_or_default();
+        matches!(end, "js" | "mjs" | "ts") && word.contains('.')
+    };
+    let named = context.spec.argv.iter().rfind(is_script);
+    let Some(named) = named else {
+        return Err(fail(context, "error: no script to run".to_owned()));
+    };
+    if context.spec.files.resolve(&folder.join(named)).is_file() {
+        return Ok(());
+    }
+    Err(fail(context, format!("error: Module not found \"{named}\"")))
 }
 
 fn fail(context: &Context, message: String) -> Exit {

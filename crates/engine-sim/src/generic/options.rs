@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GenericOptions {
-    /// Port when neither `$PORT` nor `--port` says one; 8080 when 0.
+    /// Port when neither `$PORT` nor `--port` or `-p` says one; 8080 when 0.
     pub port: u16,
     /// Seconds (of simulated time) before the port opens.
     pub load_seconds: f64,
@@ -26,8 +26,22 @@ pub struct GenericOptions {
     pub model: String,
     /// Seconds that SIGTERM waits for requests under way; 0 cuts them.
     pub drain_seconds: f64,
+    /// A program for terminals: it opens no port and waits for its terminal until it is stopped.
+    pub terminal: bool,
+    /// It is a website beside the model server's paths.
+    pub site: Option<Box<Site>>,
     /// SIGTERM is not handled: only a kill ends it.
     pub ignores_stop: bool,
+}
+
+/// A website of any kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Site {
+    /// The last `.js` or `.ts` word of the command line must be a file, seen from this folder: an interpreter's image.
+    pub script_in: Option<PathBuf>,
+    /// What every path answers that is not known otherwise.
+    pub answer: String,
 }
 
 /// A planned end.

@@ -22,6 +22,7 @@ struct State {
     model: String,
     scheduler: Arc<Scheduler>,
     failing: Vec<String>,
+    site: Option<String>,
     faults: FaultHandle,
     context: u64,
 }
@@ -45,6 +46,7 @@ pub(super) async fn serve(context: &Context, options: &GenericOptions) -> Result
         ),
         model,
         failing: options.failing_paths.clone(),
+        site: options.site.as_ref().map(|site| site.answer.clone()),
         faults: context.faults.clone(),
         context: shape.context,
     });
@@ -69,7 +71,10 @@ pub(super) async fn serve(context: &Context, options: &GenericOptions) -> Result
 
 fn port(context: &Context, options: &GenericOptions) -> Result<u16, Exit> {
     let default = if options.port == 0 { 8080 } else { options.port };
-    let given = flag(&context.spec.argv, "--port").or_else(|| context.env("PORT").map(str::to_owned));
+    let argv = &context.spec.argv;
+    let given = flag(argv, "--port")
+        .or_else(|| flag(argv, "-p"))
+        .or_else(|| context.env("PORT").map(str::to_owned));
     match given {
         None => Ok(default),
         Some(word) => word
@@ -120,7 +125,10 @@ async fn handle(state: Arc<State>, request: Request) -> Response {
         }
         (&Method::POST, "/v1/chat/completions") => complete(&state, Kind::Chat, request).await,
         (&Method::POST, "/v1/completions") => complete(&state, Kind::Text, request).await,
-        _ => text(StatusCode::NOT_FOUND, "404 page not found"),
+        _ => match &state.site {
+            Some(page) => text(StatusCode::OK, page.clone()),
+            None => text(StatusCode::NOT_FOUND, "404 page not found"),
+        },
     }
 }
 

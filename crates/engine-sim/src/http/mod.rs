@@ -1,6 +1,7 @@
 //! HTTP/1.1 as all engines use it: requests in, responses out.
 //! It must not know any engine's paths; every engine dispatches by method and path itself, which keeps an idle one small.
 
+pub(crate) mod client;
 pub(crate) mod openai;
 pub(crate) mod server;
 pub(crate) mod stream;

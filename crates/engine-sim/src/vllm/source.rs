@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::config::Config;
 use crate::filesystem::FileError;
+use crate::hub;
 use crate::models::Model;
 use crate::process::Context;
 
@@ -62,9 +63,6 @@ pub(crate) enum SourceError {
     NotQuantized(String),
 }
 
-/// Owners whose repositories need an accepted licence, and so a token.
-const GATED: &[&str] = &["meta-llama/", "google/gemma-"];
-
 /// Finds the model, without downloading it.
 pub(crate) fn locate(config: &Config, context: &Context) -> Result<Source, SourceError> {
     let name = config.model.as_str();
@@ -87,7 +85,7 @@ pub(crate) fn locate(config: &Config, context: &Context) -> Result<Source, Sourc
     if path.is_absolute() || name.starts_with("./") || name.starts_with("../") {
         return sized(config, local(config, &files.resolve(path))?);
     }
-    if !is_repository(name) {
+    if !hub::is_repository(name) {
         return Err(SourceError::Invalid(name.to_owned()));
     }
     sized(config, repository(config, context)?)
@@ -171,10 +169,11 @@ fn weight_files(dir: &Path) -> Vec<PathBuf> {
 fn repository(config: &Config, context: &Context) -> Result<Source, SourceError> {
     let name = config.model.as_str();
     let shape = Model::by_name(name);
-    let dir = cache(config, context)
-        .join(format!("models--{}", name.replace('/', "--")))
-        .join("snapshots");
-    let dir = dir.join(config.revision.as_deref().unwrap_or("main"));
+    let cache = config
+        .download_dir
+        .as_ref()
+        .map_or_else(|| hub::cache(context), PathBuf::from);
+    let dir = hub::snapshot(&cache, name, config.revision.as_deref().unwrap_or("main"));
     let cached = context.spec.files.resolve(&dir).join("model.safetensors");
     if let Ok(found) = std::fs::metadata(&cached) {
         return Ok(Source {
@@ -183,21 +182,13 @@ fn repository(config: &Config, context: &Context) -> Result<Source, SourceError>
             download_to: None,
         });
     }
-    let offline = |name| {
-        context
-            .env(name)
-            .is_some_and(|v| matches!(v, "1" | "ON" | "YES" | "TRUE" | "true" | "True"))
-    };
-    if offline("HF_HUB_OFFLINE") || offline("TRANSFORMERS_OFFLINE") {
+    if hub::is_offline(context) {
         return Err(SourceError::Offline);
     }
-    if ["does-not-exist", "no-such", "nonexistent"]
-        .iter()
-        .any(|mark| name.to_lowercase().contains(mark))
-    {
+    if hub::is_missing(name) {
         return Err(SourceError::Invalid(name.to_owned()));
     }
-    if config.token.is_none() && GATED.iter().any(|prefix| name.to_lowercase().starts_with(prefix)) {
+    if config.token.is_none() && hub::is_gated(name) {
         return Err(SourceError::Gated(name.to_owned()));
     }
     let download_to = (config.load_format != "dummy").then_some(dir);
@@ -206,43 +197,6 @@ fn repository(config: &Config, context: &Context) -> Result<Source, SourceError>
         shape,
         download_to,
     })
-}
-
-/// The hub's cache, as its library finds it.
-fn cache(config: &Config, context: &Context) -> PathBuf {
-    if let Some(dir) = &config.download_dir {
-        return PathBuf::from(dir);
-    }
-    if let Some(dir) = context
-        .env("HF_HUB_CACHE")
-        .or_else(|| context.env("HUGGINGFACE_HUB_CACHE"))
-    {
-        return PathBuf::from(dir);
-    }
-    if let Some(home) = context.env("HF_HOME") {
-        return Path::new(home).join("hub");
-    }
-    let home = context.env("HOME").unwrap_or(if context.spec.files.user == 0 {
-        "/root"
-    } else {
-        "/"
-    });
-    let cache = context
-        .env("XDG_CACHE_HOME")
-        .map_or_else(|| Path::new(home).join(".cache"), PathBuf::from);
-    cache.join("huggingface/hub")
-}
-
-/// `name` or `owner/name` in the hub's alphabet.
-fn is_repository(name: &str) -> bool {
-    let part = |part: &str| {
-        let allowed = part
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-        let edges = part.starts_with(['-', '.']) || part.ends_with(['-', '.']);
-        !part.is_empty() && allowed && !edges && !part.contains("--") && !part.contains("..")
-    };
-    name.len() <= 96 && name.split('/').count() <= 2 && name.split('/').all(part)
 }
 
 /// Applies what `--quantization` and `--dtype` do to the bytes in GPU memory.

@@ -217,3 +217,65 @@ fn unchunked(body: &str) -> String {
     }
     whole
 }
+
+/// Status and body by path; a redirection's body is where it leads.
+type Files = Arc<Mutex<BTreeMap<String, (u16, Vec<u8>)>>>;
+
+/// A server of files on an address of its own: 404 for what is not there.
+pub struct FileServer {
+    address: SocketAddr,
+    files: Files,
+    task: JoinHandle<()>,
+}
+
+impl FileServer {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind((address(), 0)).await.unwrap();
+        let files = Files::default();
+        let (address, served) = (listener.local_addr().unwrap(), Arc::clone(&files));
+        let task = tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let read = socket.read(&mut head).await.unwrap_or(0);
+                let head = String::from_utf8_lossy(&head[..read]).into_owned();
+                let path = head.split(' ').nth(1).unwrap_or("/").to_owned();
+                let (status, body) = served
+                    .lock()
+                    .get(&path)
+                    .cloned()
+                    .unwrap_or((404, b"<html>none".to_vec()));
+                let location = if status == 302 {
+                    format!("location: {}\r\n", String::from_utf8_lossy(&body))
+                } else {
+                    String::new()
+                };
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\n{location}connection: close\r\n\r\n",
+                    body.len()
+                );
+                let _ = socket.write_all(&[head.as_bytes(), &body].concat()).await;
+            }
+        });
+        Self { address, files, task }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn add(&self, path: &str, body: &[u8]) {
+        self.files.lock().insert(path.to_owned(), (200, body.to_vec()));
+    }
+
+    pub fn redirect(&self, path: &str, to: &str) {
+        self.files
+            .lock()
+            .insert(path.to_owned(), (302, to.as_bytes().to_vec()));
+    }
+}
+
+impl Drop for FileServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

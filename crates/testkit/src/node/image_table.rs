@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_sim::{GenericOptions, Image, Program};
+use engine_sim::{GenericOptions, Image, Program, Site};
 
 /// What runs in a container of an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,36 @@ pub enum Runs {
     Commands,
 }
 
+/// Command line tools of an image, as far as they differ from this machine's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tools {
+    /// A distribution with curl, bash and GNU tar.
+    #[default]
+    Distribution,
+    /// A distribution without curl and wget.
+    WithoutCurl,
+    /// `BusyBox`: a tar that fails with code 1, no curl, no bash.
+    BusyBox,
+    /// `BusyBox` and curl.
+    BusyBoxAndCurl,
+}
+
+impl Tools {
+    /// Programs of this machine that the image does not have.
+    pub(crate) fn lacking(self) -> &'static [&'static str] {
+        match self {
+            Self::Distribution => &[],
+            Self::WithoutCurl => &["curl", "wget"],
+            Self::BusyBox => &["curl", "bash"],
+            Self::BusyBoxAndCurl => &["bash"],
+        }
+    }
+
+    pub(crate) fn is_busybox(self) -> bool {
+        matches!(self, Self::BusyBox | Self::BusyBoxAndCurl)
+    }
+}
+
 /// One entry of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageEntry {
@@ -21,6 +51,8 @@ pub struct ImageEntry {
     pub runs: Runs,
     /// Entrypoint, command and environment of the image.
     pub image: Image,
+    /// What its shells find.
+    pub tools: Tools,
     /// `USER` of the image: 0 is root.
     pub user: u32,
     /// Size, for the pull's event. Bytes.
@@ -36,6 +68,7 @@ impl ImageEntry {
         Self {
             runs: Runs::Engine(program),
             image,
+            tools: Tools::default(),
             user: 0,
             size: 8 << 30,
             private: false,
@@ -44,7 +77,46 @@ impl ImageEntry {
 
     /// A generic HTTP model server.
     pub fn generic() -> Self {
-        Self::engine(Program::Generic(GenericOptions::default()))
+        Self::generic_with(GenericOptions::default())
+    }
+
+    /// A generic HTTP server that behaves so.
+    pub fn generic_with(options: GenericOptions) -> Self {
+        Self::engine(Program::Generic(options))
+    }
+
+    /// Bun's image: it runs the script of its command line in `/home/bun/app`, here a server that answers every path.
+    pub fn bun() -> Self {
+        Self::generic_with(GenericOptions {
+            port: 3000,
+            site: Some(Box::new(Site {
+                script_in: Some("/home/bun/app".into()),
+                answer: "ok".to_owned(),
+            })),
+            ..GenericOptions::default()
+        })
+        .tools(Tools::BusyBox)
+    }
+
+    /// A program for terminals, on Alpine: it listens nowhere and runs until it is stopped.
+    pub fn terminal() -> Self {
+        Self::generic_with(GenericOptions {
+            terminal: true,
+            ..GenericOptions::default()
+        })
+        .tools(Tools::BusyBox)
+    }
+
+    /// A web server on a port of its own that answers every path.
+    pub fn web(port: u16) -> Self {
+        Self::generic_with(GenericOptions {
+            port,
+            site: Some(Box::new(Site {
+                script_in: None,
+                answer: "ok".to_owned(),
+            })),
+            ..GenericOptions::default()
+        })
     }
 
     /// An image of command line tools; `entrypoint` is what runs without a command.
@@ -56,10 +128,18 @@ impl ImageEntry {
                 entrypoint,
                 ..Image::default()
             },
+            tools: Tools::default(),
             user: 0,
             size: 10 << 20,
             private: false,
         }
+    }
+
+    /// The same image with other command line tools.
+    #[must_use]
+    pub fn tools(mut self, tools: Tools) -> Self {
+        self.tools = tools;
+        self
     }
 
     /// The same image with another `USER`.
@@ -83,15 +163,30 @@ impl ImageEntry {
 pub struct ImageTable(BTreeMap<String, ImageEntry>);
 
 impl Default for ImageTable {
-    /// vLLM, Ollama, the generic `your-registry/gpt-small`, and `curl`, `aws` and `busybox` tools.
+    /// The engines, command line tools (`curl`, `aws`, `busybox`, `alpine`), the generic `your-registry/gpt-small`, and
+    /// the images of prem-operator's examples.
     fn default() -> Self {
+        let ollama = ImageEntry::engine(Program::Ollama).tools(Tools::WithoutCurl);
+        let mii = ImageEntry::engine(Program::DeepspeedMii).tools(Tools::WithoutCurl);
+        let curl = ImageEntry::commands(&["curl"]).user(100);
         Self::empty()
             .with("vllm/vllm-openai", ImageEntry::engine(Program::Vllm))
-            .with("ollama/ollama", ImageEntry::engine(Program::Ollama))
+            .with("ollama/ollama", ollama)
+            .with("go-skynet/local-ai", ImageEntry::engine(Program::LocalAi))
+            .with("localai/localai", ImageEntry::engine(Program::LocalAi))
+            .with("premai/deepspeed-mii", mii)
+            .with("nvidia/tritonserver", ImageEntry::engine(Program::Triton))
             .with("your-registry/gpt-small", ImageEntry::generic())
-            .with("curlimages/curl", ImageEntry::commands(&["curl"]).user(100))
+            .with("oven/bun", ImageEntry::bun())
+            .with("premai/elia", ImageEntry::terminal())
+            .with("premai/llm-cli", ImageEntry::terminal())
+            .with("enricoros/big-agi", ImageEntry::web(3000))
+            .with("containous/whoami", ImageEntry::web(80))
+            .with("traefik/whoami", ImageEntry::web(80))
+            .with("curlimages/curl", curl.tools(Tools::BusyBoxAndCurl))
             .with("amazon/aws-cli", ImageEntry::commands(&["aws"]))
-            .with("busybox", ImageEntry::commands(&["sh"]))
+            .with("busybox", ImageEntry::commands(&["sh"]).tools(Tools::BusyBox))
+            .with("alpine", ImageEntry::commands(&["sh"]).tools(Tools::BusyBox))
     }
 }
 
@@ -180,6 +275,19 @@ mod tests {
             );
         }
         assert!(table.find("docker.io/library/busybox:1").is_some());
+        for reference in [
+            "quay.io/go-skynet/local-ai:v2.15.0-ffmpeg-core",
+            "localai/localai:latest",
+            "premai/deepspeed-mii:latest",
+            "nvcr.io/nvidia/tritonserver:24.01-py3",
+            "oven/bun:alpine",
+            "premai/elia:1.7.0",
+            "premai/llm-cli",
+            "ghcr.io/enricoros/big-agi",
+            "containous/whoami",
+        ] {
+            assert!(table.find(reference).is_some(), "{reference}");
+        }
         assert!(table.find("nobody/nothing:v1").is_none());
         let own = table.with("mirror.local:5000/vllm/vllm-openai", ImageEntry::generic());
         assert_ne!(

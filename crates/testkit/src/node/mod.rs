@@ -29,7 +29,7 @@ use crate::process::{ProcessError, TemporaryDirectory};
 
 pub use addresses::NoFreeBlock;
 pub use faults::{Faults, Target};
-pub use image_table::{ImageEntry, ImageTable, Runs};
+pub use image_table::{ImageEntry, ImageTable, Runs, Tools};
 pub use spec::{GpuModel, NodeSpec};
 
 use addresses::AddressBlock;

@@ -83,7 +83,7 @@ async fn a_script_starts_and_asks_a_simulated_ollama() {
         .status();
     assert!(built.unwrap().success());
     let bed = Bed::new("ollama").await;
-    let script = "ollama serve & until curl -sf http://localhost:11434/api/version; do sleep 0.1; done; \
+    let script = "ollama serve & until ollama list >/dev/null 2>&1; do sleep 0.1; done; \
                   ollama pull tinyllama && ollama list && ls $OLLAMA_MODELS && exit 0";
     bed.pod_with(
         "preload",

@@ -11,7 +11,7 @@ use kube::api::Api;
 use super::fields::Source;
 use super::volumes::Volumes;
 use super::{Pairs, PodContext, mounts, quantity};
-use crate::node::image_table::{ImageEntry, Runs};
+use crate::node::image_table::{ImageEntry, Runs, Tools};
 use crate::node::state::Gpus;
 
 /// The configuration of a container is not complete.
@@ -25,6 +25,8 @@ pub(crate) struct Launch {
     /// The engine, or `None` for real commands.
     pub(crate) program: Option<Program>,
     pub(crate) argv: Vec<String>,
+    /// What commands find.
+    pub(crate) tools: Tools,
     pub(crate) env: Pairs,
     pub(crate) files: Filesystem,
     pub(crate) gpus: Vec<GpuSpec>,
@@ -50,6 +52,7 @@ pub(crate) async fn launch(
     let argv = entry
         .image
         .argv(&expand(&container.command), &expand(&container.args));
+    let argv = through_entrypoint(argv);
     let root = context.dir().join("root").join(&container.name);
     let termination_message = context.dir().join("termination").join(&container.name);
     let mut mounts = mounts::of(container, volumes, &env).map_err(ConfigError)?;
@@ -80,6 +83,7 @@ pub(crate) async fn launch(
     Ok(Launch {
         program: program(&entry, &argv),
         argv,
+        tools: entry.tools,
         env,
         files: Filesystem {
             mounts,
@@ -99,13 +103,32 @@ pub(crate) async fn launch(
     })
 }
 
-/// Shells are run for real in every image; an engine's image runs the engine otherwise.
-fn program(entry: &ImageEntry, argv: &[String]) -> Option<Program> {
-    let executable = argv
+/// Programs that every distribution has: run for real in an engine's image too.
+const REAL: &[&str] = &[
+    "sh", "bash", "env", "curl", "wget", "tar", "gzip", "cat", "cp", "mv", "rm", "ls", "mkdir", "chmod",
+    "ln", "sleep", "true", "false", "echo", "test",
+];
+
+fn is_real(word: Option<&String>) -> bool {
+    let base = |word: &String| word.rsplit('/').next().unwrap_or(word).to_owned();
+    word.is_some_and(|word| REAL.contains(&base(word).as_str()))
+}
+
+/// NVIDIA's entry point prints a banner and becomes the command that follows it.
+fn through_entrypoint(mut argv: Vec<String>) -> Vec<String> {
+    let wrapped = argv
         .first()
-        .map_or("", |word| word.rsplit('/').next().unwrap_or(word));
+        .is_some_and(|word| word.ends_with("/nvidia_entrypoint.sh"));
+    if wrapped && is_real(argv.get(1)) {
+        argv.remove(0);
+    }
+    argv
+}
+
+/// Shells and their tools are run for real in every image; an engine's image runs the engine otherwise.
+fn program(entry: &ImageEntry, argv: &[String]) -> Option<Program> {
     match &entry.runs {
-        Runs::Engine(program) if !matches!(executable, "sh" | "bash" | "env") => Some(program.clone()),
+        Runs::Engine(program) if !is_real(argv.first()) => Some(program.clone()),
         _ => None,
     }
 }

@@ -98,8 +98,8 @@ fn spawn(context: &PodContext, launch: &Launch, argv: &[String]) -> Result<Child
     let Some(executable) = argv.first() else {
         return Err("no command specified".to_owned());
     };
-    let path = shims::search_path(&context.shared.files).map_err(|error| error.to_string())?;
-    if !exists(executable, &path) {
+    let path = shims::search_path(&context.shared.files, launch.tools).map_err(|error| error.to_string())?;
+    if !exists(executable, &path) || launch.tools.lacking().contains(&executable.as_str()) {
         return Err(Exit::cannot_start(executable).message);
     }
     let mut spec = process_spec(context, launch, launch.program.clone().unwrap_or(Program::Ollama));

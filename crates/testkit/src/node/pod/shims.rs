@@ -1,5 +1,5 @@
-//! Programs that a container's scripts find before this machine's own: the simulated engines by their names, and a curl
-//! that reaches the Pod where the script says localhost. It must not run anything.
+//! Programs that a container's scripts find before this machine's own: the simulated engines by their names, a curl that
+//! reaches the Pod where the script says localhost, and what the image lacks. It must not run anything.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+
+use crate::node::image_table::Tools;
 
 /// Names the engine's binary when it does not lie beside this one.
 const BINARY_VARIABLE: &str = "LLM_OPERATOR_ENGINE_SIM";
@@ -27,24 +29,46 @@ code=$?
 through \"$SIMULATED_POD_LOOPBACK\" \"$@\"
 ";
 
+/// GNU tar with `BusyBox`'s only code for failures.
+const BUSYBOX_TAR: &str = "REAL \"$@\" || exit 1\n";
+/// Programs of this machine that downloads in Pods need.
+const NEEDED: &[&str] = &["curl", "tar", "gzip"];
+
 /// The search path of commands: the shims under `files`, made on first use, before this machine's own programs.
-pub(crate) fn search_path(files: &Path) -> std::io::Result<String> {
+pub(crate) fn search_path(files: &Path, tools: Tools) -> std::io::Result<String> {
     let shims = files.join("bin");
+    let of_image = files.join(format!("bin-{tools:?}"));
     let system = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+    let find = |name: &str| {
+        let mut places = system.split(':').map(|dir| Path::new(dir).join(name));
+        places.find(|path| path.is_file())
+    };
     // Nobody may run a script that another one is still writing.
     let _making = MAKING.lock();
     std::fs::create_dir_all(&shims)?;
-    let binary = engine_binary();
-    if let Some(curl) = system
-        .split(':')
-        .map(|dir| Path::new(dir).join("curl"))
-        .find(|path| path.is_file())
-    {
+    std::fs::create_dir_all(&of_image)?;
+    if let Some(curl) = find("curl") {
+        let text = CURL.replace("REAL", &curl.to_string_lossy());
+        script(&shims.join("curl"), &text)?;
+    }
+    for name in NEEDED.iter().filter(|name| find(name).is_none()) {
+        let words =
+            format!("this machine has no {name}: commands of simulated Pods are run for real, install it");
+        script(&shims.join(name), &format!("echo '{words}' >&2\nexit 127\n"))?;
+    }
+    for name in tools.lacking() {
         script(
-            &shims.join("curl"),
-            &CURL.replace("REAL", &curl.to_string_lossy()),
+            &of_image.join(name),
+            &format!("echo 'sh: {name}: not found' >&2\nexit 127\n"),
         )?;
     }
+    if let Some(tar) = find("tar").filter(|_| tools.is_busybox()) {
+        script(
+            &of_image.join("tar"),
+            &BUSYBOX_TAR.replace("REAL", &tar.to_string_lossy()),
+        )?;
+    }
+    let binary = engine_binary();
     for name in engine_sim::PROGRAM_NAMES {
         let link = shims.join(name);
         match &binary {
@@ -52,7 +76,7 @@ pub(crate) fn search_path(files: &Path) -> std::io::Result<String> {
             None => script(&link, &format!("echo '{NOT_BUILT}' >&2\nexit 127\n"))?,
         }
     }
-    Ok(format!("{}:{system}", shims.display()))
+    Ok(format!("{}:{}:{system}", of_image.display(), shims.display()))
 }
 
 /// Writes an executable script, unless an earlier start has.
