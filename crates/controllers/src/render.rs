@@ -6,12 +6,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
-    premlabs_io::v1alpha1::AIModelMap,
+    premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
 use diagnosis::facts::{ClaimFacts, NodeFacts};
-use serving::plan::ServingPlan;
+use kube::ResourceExt;
+use reconcile::{ApplyError, DesiredObject};
+use serving::{field_error::FieldError, plan::ServingPlan};
 
 use crate::{
+    ai_model_map::plan::config_map,
+    kinds::AI_MODEL_MAP,
     lookup::{Absent, Lookup},
     serving_kind::{ServingKind, desired::desired, observe::gpu_need, rejection::Rejection},
 };
@@ -29,8 +33,10 @@ pub struct Input {
     pub models: BTreeMap<FullName, Arc<LLMModel>>,
     /// Maps of models by namespace and name.
     pub model_maps: BTreeMap<FullName, Arc<AIModelMap>>,
-    /// Deployments in the order in which they were given.
+    /// Deployments of models in the order in which they were given.
     pub deployments: Vec<LLMDeployment>,
+    /// Deployments of engines in the order in which they were given.
+    pub ai_deployments: Vec<AIDeployment>,
     /// Claims by namespace and name.
     pub claims: BTreeMap<FullName, Arc<ClaimFacts>>,
     /// Nodes; empty when none were given.
@@ -93,39 +99,83 @@ pub enum RenderError {
     },
 }
 
-/// Renders every resource; one that fails does not keep the others from being rendered.
+/// Renders every resource; one that fails does not keep the others from being rendered. Maps come before who uses them.
 pub fn render(input: &Input) -> Vec<Result<Rendered, RenderError>> {
+    let maps = input.model_maps.values().map(|map| files(map));
     let deployments = input.deployments.iter().map(|resource| one(input, resource));
-    deployments.collect()
+    let ai_deployments = input.ai_deployments.iter().map(|resource| one(input, resource));
+    maps.chain(deployments).chain(ai_deployments).collect()
 }
 
 fn one<K: ServingKind>(input: &Input, resource: &K) -> Result<Rendered, RenderError> {
-    let mut resource = resource.clone();
-    let meta = resource.meta_mut();
-    meta.uid.get_or_insert_with(|| NO_UID.to_owned());
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let title = format!("{} {}/{}", K::KIND, text(&meta.namespace), text(&meta.name));
-
-    let plan = resource
-        .accept(input, None)
-        .map_err(|rejection| RenderError::Rejected {
-            resource: title.clone(),
+    let resource = stored(resource);
+    let title = title(K::KIND, &resource);
+    match resource.accept(input, None) {
+        Ok(plan) => Ok(Rendered {
+            objects: manifests(&title, desired(&plan, false))?,
+            notes: notes::<K>(input, &plan),
+            resource: title,
+        }),
+        Err(rejection) => Err(RenderError::Rejected {
+            resource: title,
             rejection,
-        })?;
+        }),
+    }
+}
+
+/// The configuration files of a map, if it has any.
+fn files(map: &AIModelMap) -> Result<Rendered, RenderError> {
+    let map = stored(map);
+    let title = title(AI_MODEL_MAP, &map);
+    match config_map(&map) {
+        Ok(wanted) => Ok(Rendered {
+            objects: manifests(
+                &title,
+                wanted
+                    .into_iter()
+                    .map(|wanted| Ok(DesiredObject::new(wanted)?))
+                    .collect(),
+            )?,
+            notes: Vec::new(),
+            resource: title,
+        }),
+        Err(errors) => {
+            let owner = format!("{AI_MODEL_MAP} {}", map.name_any());
+            let rejection = Rejection::invalid(errors, |_: &FieldError| owner.clone());
+            Err(RenderError::Rejected {
+                resource: title,
+                rejection,
+            })
+        }
+    }
+}
+
+/// The resource as if it had been stored.
+fn stored<K: ResourceExt + Clone>(resource: &K) -> K {
+    let mut resource = resource.clone();
+    let uid = &mut resource.meta_mut().uid;
+    uid.get_or_insert_with(|| NO_UID.to_owned());
+    resource
+}
+
+fn title<K: ResourceExt>(kind: &str, resource: &K) -> String {
+    let namespace = resource.namespace().unwrap_or_default();
+    format!("{kind} {namespace}/{}", resource.name_any())
+}
+
+fn manifests(
+    title: &str,
+    objects: Result<Vec<DesiredObject>, ApplyError>,
+) -> Result<Vec<serde_json::Value>, RenderError> {
     let unbuildable = |message| RenderError::Unbuildable {
-        resource: title.clone(),
+        resource: title.to_owned(),
         message,
     };
-    let objects = desired(&plan, false)
-        .map_err(|error| unbuildable(error.to_string()))?
+    let objects = objects.map_err(|error| unbuildable(error.to_string()))?;
+    objects
         .iter()
         .map(|object| object.manifest().map_err(|error| unbuildable(error.to_string())))
-        .collect::<Result<_, _>>()?;
-    Ok(Rendered {
-        objects,
-        notes: notes::<K>(input, &plan),
-        resource: title,
-    })
+        .collect()
 }
 
 fn notes<K: ServingKind>(input: &Input, plan: &ServingPlan) -> Vec<String> {

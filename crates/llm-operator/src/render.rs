@@ -4,7 +4,7 @@ use std::{fs, io::Read as _, path::Path, sync::Arc};
 
 use api::{
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
-    premlabs_io::v1alpha1::AIModelMap,
+    premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
 use controllers::render::{Input, render};
 use diagnosis::facts::{ClaimFacts, NodeFacts};
@@ -27,13 +27,16 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
                 .map_err(|error| format!("{}: {error}", file.display()))?;
         }
     }
-    if input.deployments.is_empty() {
+    let outcomes = render(&input);
+    if outcomes.is_empty() {
         return Err(
-            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1".to_owned(),
+            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1, and no AIDeployment or \
+             AIModelMap of premlabs.io/v1alpha1"
+                .to_owned(),
         );
     }
-    let mut failures = 0_usize;
-    for rendered in render(&input) {
+    let (mut failures, all) = (0_usize, outcomes.len());
+    for rendered in outcomes {
         match rendered {
             Ok(rendered) => {
                 for note in &rendered.notes {
@@ -53,10 +56,7 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
     if failures == 0 {
         Ok(())
     } else {
-        Err(format!(
-            "{failures} of {} resources cannot be rendered",
-            input.deployments.len()
-        ))
+        Err(format!("{failures} of {all} resources cannot be rendered"))
     }
 }
 
@@ -109,6 +109,11 @@ fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(
             input
                 .deployments
                 .push(namespaced::<LLMDeployment>(document, default_namespace)?);
+        }
+        ("premlabs.io/v1alpha1", "AIDeployment") => {
+            input
+                .ai_deployments
+                .push(namespaced::<AIDeployment>(document, default_namespace)?);
         }
         ("premlabs.io/v1alpha1", "AIModelMap") => {
             let map: AIModelMap = namespaced(document, default_namespace)?;

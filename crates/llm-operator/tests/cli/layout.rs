@@ -19,7 +19,14 @@ fn the_layout_is_the_documents() {
             "struct LLMDeploymentSpec",
         ),
         ("crates/controllers/src/llm_model/reconcile.rs", "fn"),
-        ("crates/controllers/src/llm_deployment/reconcile.rs", "fn"),
+        (
+            "crates/controllers/src/llm_deployment/kind.rs",
+            "impl ServingKind for LLMDeployment",
+        ),
+        (
+            "crates/controllers/src/serving_kind/reconcile.rs",
+            "impl<K: ServingKind> Reconciler",
+        ),
         ("config/crd/llm.example.com_llmmodels.yaml", "kind: LLMModel"),
         (
             "config/crd/llm.example.com_llmdeployments.yaml",

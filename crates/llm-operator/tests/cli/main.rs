@@ -8,6 +8,7 @@ mod common;
 mod call;
 mod layout;
 mod live;
+mod prem;
 mod printing;
 mod refusals;
 mod render;
