@@ -20,6 +20,10 @@ pub const PREM_VERSION: &str = "v1alpha1";
 pub const AI_DEPLOYMENT: &str = "AIDeployment";
 /// Kind, as in keys, owner references and Events.
 pub const AI_MODEL_MAP: &str = "AIModelMap";
+/// Kind, as in keys and Events.
+pub const AUTO_NODE_LABELER: &str = "AutoNodeLabeler";
+/// Kind, as in keys.
+pub const NODE: &str = "Node";
 /// `<lower case kind>.<group>` of an `AIDeployment`.
 pub(crate) const AI_DEPLOYMENT_LABEL: &str = "aideployment.premlabs.io";
 /// The label of an `AIDeployment`'s Pods, with its name; they carry none of ours (see [`crate::caches::pods`]).

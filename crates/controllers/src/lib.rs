@@ -7,6 +7,7 @@
 mod ai_deployment;
 pub mod ai_model_map;
 pub mod apply;
+pub mod auto_node_labeler;
 pub mod caches;
 pub mod context;
 pub mod kinds;

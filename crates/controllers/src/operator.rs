@@ -13,8 +13,15 @@ use reconcile::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ai_model_map::reconcile::AIModelMapReconciler, caches::Caches, context::Context,
-    llm_model::reconcile::LLMModelReconciler, serving_kind::reconcile::ServingReconciler,
+    ai_model_map::reconcile::AIModelMapReconciler,
+    auto_node_labeler::{
+        labelling::Labelling, manager::LabelManager, node_reconcile::NodeReconciler,
+        reconcile::AutoNodeLabelerReconciler,
+    },
+    caches::Caches,
+    context::Context,
+    llm_model::reconcile::LLMModelReconciler,
+    serving_kind::reconcile::ServingReconciler,
 };
 
 /// What may be said about how the operator runs.
@@ -28,6 +35,8 @@ pub struct Options {
     pub resync_period: Duration,
     /// The namespace in which the operator runs.
     pub operator_namespace: String,
+    /// Whether `AutoNodeLabeler`s may set labels that Kubernetes keeps for itself.
+    pub allow_protected_node_labels: bool,
     /// Name of this replica, the reporting instance of its Events.
     pub identity: String,
 }
@@ -36,6 +45,7 @@ pub struct Options {
 pub struct Operator {
     watches: Watches,
     context: Arc<Context>,
+    labelling: Arc<Labelling>,
     queue: WorkQueue,
     options: Options,
 }
@@ -64,9 +74,17 @@ impl Operator {
             operator_namespace: options.operator_namespace.clone(),
             caches,
         });
+        let labelling = Arc::new(Labelling::new(
+            client,
+            context.clone(),
+            queue.clone(),
+            LabelManager::of(&options.namespaces),
+            options.allow_protected_node_labels,
+        ));
         Self {
             watches,
             context,
+            labelling,
             queue,
             options,
         }
@@ -83,6 +101,8 @@ impl Operator {
             .with(ServingReconciler::<AIDeployment>::new(self.context.clone()))
             .with(LLMModelReconciler::new(self.context.clone()))
             .with(AIModelMapReconciler::new(self.context.clone()))
+            .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))
+            .with(NodeReconciler::new(self.labelling.clone()))
             .concurrency(self.options.workers);
         tokio::join!(runner.run(stop.clone()), self.resync(stop));
         self.context.recorder.flush().await;

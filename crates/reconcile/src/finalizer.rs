@@ -36,7 +36,7 @@ impl FinalizerWriter {
         Self { client }
     }
 
-    /// Puts the finalizer on `object`. Whoever waits for it is woken by the cache.
+    /// Puts the finalizer on `object`.
     ///
     /// # Errors
     /// As the API server said; a conflict when the object has changed meanwhile.
@@ -90,7 +90,7 @@ impl FinalizerWriter {
         match merge_as(&self.client, FIELD_MANAGER, &resource, name, body).await {
             Ok(raw) => {
                 if let Some(writing) = writing {
-                    writing.succeeded_over_change(&raw);
+                    writing.succeeded(&raw);
                 }
                 Ok(())
             }

@@ -13,10 +13,10 @@ use api::{
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
-use diagnosis::facts::{ClaimFacts, EventFacts, NodeFacts, PodFacts, WorkloadFacts};
+use diagnosis::facts::{ClaimFacts, EventFacts, PodFacts, WorkloadFacts};
 use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler,
-    core::v1::{Event, Node, PersistentVolumeClaim},
+    core::v1::{Event, PersistentVolumeClaim},
     storage::v1::StorageClass,
 };
 use reconcile::{CacheSpec, Child, ObjectKey, WatchCache, Watches, cache::ChildView};
@@ -27,6 +27,7 @@ use self::{
     roots::{Owners, ServingRoots},
 };
 use crate::{
+    auto_node_labeler::{labeler::Labeler, manager::LabelManager, node::NodeRecord, watch as labels},
     kinds::{AI_DEPLOYMENT, AI_MODEL_MAP, LLM_DEPLOYMENT, LLM_MODEL},
     scaler::Scaler,
     triggers,
@@ -48,7 +49,10 @@ pub struct Caches {
     children: Children,
     pods: Pods,
     scalers: Arc<WatchCache<Scaler>>,
-    nodes: Arc<WatchCache<NodeFacts>>,
+    /// All nodes.
+    pub nodes: Arc<WatchCache<NodeRecord>>,
+    /// Who labels nodes.
+    pub labelers: Arc<WatchCache<Labeler>>,
     storage_classes: Arc<WatchCache<()>>,
     pod_events: Arc<WatchCache<EventFacts>>,
     claim_events: Arc<WatchCache<EventFacts>>,
@@ -85,11 +89,16 @@ impl Caches {
             (AI_MODEL_MAP, model_maps.clone()),
         ]);
         let pods = Pods::start(watches, &serving);
+        let (manager, waiting) = (LabelManager::of(watches.namespaces()), serving.clone());
+        let nodes = watches.start(labels::nodes(manager, move |change| {
+            triggers::node_changed(change, &waiting)
+        }));
         Self {
             children: Children::start(watches, &owners),
             claims: watches.start(claims(models.clone(), serving.clone())),
             scalers: watches.start(scalers(serving.clone())),
-            nodes: watches.start(nodes(serving.clone())),
+            labelers: watches.start(labels::labelers(nodes.clone())),
+            nodes,
             storage_classes: watches.start(storage_classes(serving.clone())),
             pod_events: watches.start(warnings("Pod", pods.clone(), serving.clone())),
             claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone(), serving)),
@@ -133,7 +142,13 @@ impl Caches {
     pub fn roots(&self) -> Vec<ObjectKey> {
         let models = self.models.names().into_iter();
         let models = models.map(|(namespace, name)| ObjectKey::new(LLM_MODEL, namespace, name));
-        self.owners.all().into_iter().chain(models).collect()
+        let labeled = labels::roots(&self.labelers, &self.nodes);
+        self.owners
+            .all()
+            .into_iter()
+            .chain(models)
+            .chain(labeled)
+            .collect()
     }
 }
 
@@ -147,14 +162,6 @@ fn scalers(roots: ServingRoots) -> CacheSpec<Scaler> {
     CacheSpec::typed::<HorizontalPodAutoscaler>(|autoscaler| Scaler::from(&autoscaler))
         .index(triggers::scaler_keys)
         .on_change(move |change| triggers::scaler_changed(change, &roots))
-}
-
-fn nodes(roots: ServingRoots) -> CacheSpec<NodeFacts> {
-    CacheSpec::typed::<Node>(|node| NodeFacts::from(&node))
-        .cluster_scoped()
-        .optional()
-        .coalesce(pods::BURST)
-        .on_change(move |change| triggers::node_changed(change, &roots))
 }
 
 fn storage_classes(roots: ServingRoots) -> CacheSpec<()> {

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
-pub(super) const BURST: Duration = Duration::from_millis(150);
+pub(crate) const BURST: Duration = Duration::from_millis(150);
 
 /// Pods of `AIDeployment`s; one that carries our label by its user's wish is among ours.
 const PREM: &str = "mlcontroller.premlabs.io/ai-deployment,app.kubernetes.io/managed-by!=llm-operator";

@@ -12,11 +12,15 @@ use super::Caches;
 
 impl Surroundings for Caches {
     fn nodes(&self) -> Vec<Arc<NodeFacts>> {
-        self.nodes.list(None)
+        self.nodes
+            .list(None)
+            .iter()
+            .map(|node| node.facts.clone())
+            .collect()
     }
 
     fn node(&self, name: &str) -> Option<Arc<NodeFacts>> {
-        self.nodes.get("", name)
+        self.nodes.get("", name).map(|node| node.facts.clone())
     }
 
     fn gpu_pods(&self) -> Vec<Arc<PodFacts>> {

@@ -102,6 +102,11 @@ impl Watches {
         }
     }
 
+    /// Which namespaces are watched.
+    pub fn namespaces(&self) -> &Namespaces {
+        &self.namespaces
+    }
+
     /// Starts to fill a cache. Returns at once; must be called inside a tokio runtime.
     pub fn start<T: Send + Sync + 'static>(&mut self, spec: CacheSpec<T>) -> Arc<WatchCache<T>> {
         let namespaces = if spec.cluster_scoped {

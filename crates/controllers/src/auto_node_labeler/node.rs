@@ -1,0 +1,178 @@
+//! A Node as the cache keeps it: the facts for the diagnosis, and its labels with whose they are. Pure.
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use diagnosis::facts::NodeFacts;
+use k8s_openapi::api::core::v1::Node;
+use reconcile::{RawObject, labels::label_claims};
+
+use super::manager::LabelManager;
+
+/// A node, reduced.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeRecord {
+    /// What a diagnosis needs.
+    pub facts: Arc<NodeFacts>,
+    /// Uid given by the API server.
+    pub uid: Box<str>,
+    /// Its labels.
+    pub labels: NodeLabels,
+}
+
+/// The labels of a node, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeLabels(Box<[Label]>);
+
+/// One label of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Key.
+    pub key: Box<str>,
+    /// Value.
+    pub value: Box<str>,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Who has set a label to its value; several may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// We.
+    pub ours: bool,
+    /// Somebody whom we succeed, see [`LabelManager::succeeds`].
+    pub earlier: bool,
+    /// Somebody else, one of them.
+    pub other: Option<Arc<str>>,
+}
+
+impl Label {
+    /// Whether it would go if we let it go: then it is no fact about the node that an expression could look at.
+    pub fn is_only_ours(&self) -> bool {
+        self.owner.ours && self.owner.other.is_none()
+    }
+
+    /// Whether somebody else has set it, or nobody knows who.
+    pub fn is_of_others(&self) -> bool {
+        self.owner.other.is_some() || !(self.owner.ours || self.owner.earlier)
+    }
+}
+
+impl NodeLabels {
+    /// Labels in any order.
+    pub fn new(labels: impl IntoIterator<Item = Label>) -> Self {
+        let mut labels: Vec<Label> = labels.into_iter().collect();
+        labels.sort_by(|a, b| a.key.cmp(&b.key));
+        Self(labels.into())
+    }
+
+    /// The label `key`.
+    pub fn get(&self, key: &str) -> Option<&Label> {
+        let place = self.0.binary_search_by(|label| (*label.key).cmp(key)).ok()?;
+        self.0.get(place)
+    }
+
+    /// All labels, by key.
+    pub fn iter(&self) -> impl Iterator<Item = &Label> {
+        self.0.iter()
+    }
+}
+
+impl NodeRecord {
+    /// Reads a Node.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(raw: &RawObject, manager: &LabelManager) -> Result<Self, serde_json::Error> {
+        let node: Node = raw.decode()?;
+        let owners = owners(raw.managed_fields(), manager)?;
+        let labels = node.metadata.labels.iter().flatten().map(|(key, value)| Label {
+            key: key.as_str().into(),
+            value: value.as_str().into(),
+            owner: owners.get(key.as_str()).cloned().unwrap_or_default(),
+        });
+        Ok(Self {
+            uid: raw.uid().into(),
+            labels: NodeLabels::new(labels),
+            facts: Arc::new(NodeFacts::from(&node)),
+        })
+    }
+}
+
+fn owners(managed_fields: &str, manager: &LabelManager) -> Result<HashMap<String, Owner>, serde_json::Error> {
+    let mut owners: HashMap<String, Owner> = HashMap::new();
+    for claims in label_claims(managed_fields)? {
+        let claimant = claims.manager();
+        let (ours, earlier) = (manager.is(claimant), manager.succeeds(claimant));
+        let name: Cow<'_, str> = claimant.name.into();
+        let name: Arc<str> = name.into();
+        for key in claims.keys() {
+            let owner = owners.entry(key.to_owned()).or_default();
+            owner.ours |= ours;
+            owner.earlier |= earlier;
+            if !ours && !earlier && owner.other.is_none() {
+                owner.other = Some(name.clone());
+            }
+        }
+    }
+    Ok(owners)
+}
+
+#[cfg(test)]
+mod tests {
+    use reconcile::cache::Namespaces;
+
+    use super::*;
+
+    #[test]
+    fn labels_are_read_with_whose_they_are() {
+        let entry = |manager: &str, operation: &str, keys: &[&str]| {
+            let fields: serde_json::Map<_, _> = keys
+                .iter()
+                .map(|key| (format!("f:{key}"), serde_json::json!({})))
+                .collect();
+            serde_json::json!({"manager": manager, "operation": operation,
+                "fieldsV1": {"f:metadata": {"f:labels": fields}}})
+        };
+        let text = serde_json::json!({
+            "metadata": {
+                "name": "n", "uid": "1",
+                "labels": {"arch": "amd64", "foo": "bar", "old": "1", "shared": "x", "stray": "y"},
+                "managedFields": [
+                    entry("kubelet", "Update", &["arch"]),
+                    entry("manager", "Update", &["old", "foo"]),
+                    entry("kubectl-label", "Update", &["shared"]),
+                    entry("llm-operator-node-labels", "Apply", &["foo", "shared"]),
+                ],
+            },
+        });
+        let raw = RawObject::from_text(text.to_string()).unwrap();
+        let record = NodeRecord::read(&raw, &LabelManager::of(&Namespaces::All)).unwrap();
+        let told: Vec<(&str, bool, bool, bool)> = record
+            .labels
+            .iter()
+            .map(|label| {
+                (
+                    &*label.key,
+                    label.is_only_ours(),
+                    label.owner.earlier,
+                    label.is_of_others(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("arch", false, false, true),
+                ("foo", true, true, false),
+                ("old", false, true, false),
+                ("shared", false, false, true),
+                ("stray", false, false, true),
+            ]
+        );
+        assert_eq!(
+            record.labels.get("arch").unwrap().owner.other.as_deref(),
+            Some("kubelet")
+        );
+        assert!(record.labels.get("none").is_none());
+    }
+}

@@ -1,0 +1,199 @@
+//! What one node is to carry of all labelers together, and what each of them is told about it. Pure.
+//!
+//! In: the node's labels with whose they are, and the rules of the labelers, the oldest first. Out: our labels on it, the
+//! step that leads there, a verdict per rule. It depends on nothing that the labelers themselves have set: the same node
+//! and the same rules always give the same labels, so nothing can flap.
+//!
+//! * Facts about the node are the labels that others have set. A label of others is never changed.
+//! * In the first round every rule looks at the facts. In the next, `Exists` and `In` look at the labels of the rounds
+//!   before as well, since prem-operator's labelers could build on each other; `NotIn` and `DoesNotExist` cannot.
+//! * The first to set a key wins: an earlier round, then the older labeler.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
+
+use super::{
+    node::{Label, NodeLabels},
+    rule::Rule,
+};
+
+/// See the module.
+#[derive(Debug, PartialEq)]
+pub struct NodePlan<'a> {
+    /// The labels that are to be ours.
+    pub labels: BTreeMap<&'a str, &'a str>,
+    /// What is told to each rule, in their order; `None` where the node does not match.
+    pub verdicts: Vec<Option<Verdict<'a>>>,
+    /// What leads there.
+    pub step: Step<'a>,
+}
+
+/// The next write.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// None: it is so already.
+    Rest,
+    /// Claims of an earlier manager on labels of ours have to go first: with them a label could neither change nor go.
+    Take(Vec<&'a str>),
+    /// Apply the plan's labels.
+    Apply,
+}
+
+/// How a node that matches stands with one rule.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Verdict<'a> {
+    /// A label that it is to get of this rule is not there yet.
+    pub missing: bool,
+    /// Labels that another rule wants otherwise and gets: key, and the other's place.
+    pub overruled: Vec<(&'a str, usize)>,
+    /// Labels that somebody else has set otherwise: key, and who, if known.
+    pub taken: Vec<(&'a str, Option<&'a Arc<str>>)>,
+}
+
+impl Verdict<'_> {
+    /// The node carries every label of the rule.
+    pub fn is_labeled(&self) -> bool {
+        !self.missing && self.overruled.is_empty() && self.taken.is_empty()
+    }
+}
+
+impl NodePlan<'_> {
+    /// Whether `key` is a label of ours on the node that is to go.
+    pub fn drops(&self, node: &NodeLabels, key: &str) -> bool {
+        node.get(key).is_some_and(|label| label.owner.ours) && !self.labels.contains_key(key)
+    }
+}
+
+/// Plans one node. With `hold`, labels of ours that no rule asks for stay: a rule may be unknown.
+pub fn plan<'a>(node: &'a NodeLabels, rules: &[&'a Rule], hold: bool) -> NodePlan<'a> {
+    let mut draft = Draft {
+        node,
+        set: BTreeMap::new(),
+        verdicts: rules.iter().map(|_| None).collect(),
+    };
+    let mut round: Vec<usize> = draft.matching(rules, |_| true);
+    while !round.is_empty() {
+        for place in round {
+            draft.admit(place, rules[place]);
+        }
+        round = draft.matching(rules, |rule| rule.test.is_positive());
+    }
+    draft.finish(rules, hold)
+}
+
+/// A plan in the making.
+struct Draft<'a> {
+    node: &'a NodeLabels,
+    /// What rules have set: value, and the first rule.
+    set: BTreeMap<&'a str, (&'a str, usize)>,
+    verdicts: Vec<Option<Verdict<'a>>>,
+}
+
+impl<'a> Draft<'a> {
+    /// A label that is there without us.
+    fn fact(&self, key: &str) -> Option<&'a Label> {
+        self.node.get(key).filter(|label| !label.is_only_ours())
+    }
+
+    fn value(&self, key: &str) -> Option<&'a str> {
+        match self.set.get(key) {
+            Some((value, _)) => Some(value),
+            None => self.fact(key).map(|label| &*label.value),
+        }
+    }
+
+    /// The rules that match now and did not before.
+    fn matching(&self, rules: &[&'a Rule], may: impl Fn(&Rule) -> bool) -> Vec<usize> {
+        let new = rules
+            .iter()
+            .enumerate()
+            .filter(|(place, rule)| self.verdicts[*place].is_none() && may(rule));
+        new.filter(|(_, rule)| rule.test.passes(self.value(&rule.key)))
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// Enters the labels of a rule that matches.
+    fn admit(&mut self, place: usize, rule: &'a Rule) {
+        let mut verdict = Verdict::default();
+        for (key, value) in &rule.labels {
+            if let Some(label) = self.fact(key) {
+                if label.value != *value {
+                    verdict.taken.push((key, label.owner.other.as_ref()));
+                }
+                continue;
+            }
+            match self.set.entry(key) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert((value, place));
+                }
+                Entry::Occupied(known) => {
+                    let (chosen, winner) = *known.get();
+                    if *chosen != **value {
+                        verdict.overruled.push((key, winner));
+                    }
+                }
+            }
+        }
+        self.verdicts[place] = Some(verdict);
+    }
+
+    fn finish(mut self, rules: &[&'a Rule], hold: bool) -> NodePlan<'a> {
+        let node = self.node;
+        let mut labels: BTreeMap<&'a str, &'a str> =
+            self.set.iter().map(|(key, (value, _))| (*key, *value)).collect();
+        for (rule, verdict) in rules.iter().zip(&mut self.verdicts) {
+            let Some(verdict) = verdict else { continue };
+            for (key, value) in &rule.labels {
+                let known = node.get(key);
+                let there = known.is_some_and(|label| label.value == *value);
+                let refused = verdict.overruled.iter().any(|(one, _)| *one == &**key)
+                    || verdict.taken.iter().any(|(one, _)| *one == &**key);
+                verdict.missing |= !there && !refused;
+                // What is there as we want it is claimed when it is ours already, or left by an earlier manager alone.
+                let ours = known.is_some_and(|label| label.owner.ours || !label.is_of_others());
+                if there && ours && !refused {
+                    labels.insert(key, value);
+                }
+            }
+        }
+        if hold {
+            for label in node.iter().filter(|label| label.owner.ours) {
+                labels.entry(&label.key).or_insert(&label.value);
+            }
+        }
+        NodePlan {
+            step: step(node, &labels),
+            labels,
+            verdicts: self.verdicts,
+        }
+    }
+}
+
+fn step<'a>(node: &'a NodeLabels, labels: &BTreeMap<&'a str, &'a str>) -> Step<'a> {
+    let shared = node
+        .iter()
+        .filter(|label| label.is_only_ours() && label.owner.earlier);
+    let shared: Vec<&str> = shared.map(|label| &*label.key).collect();
+    if !shared.is_empty() {
+        return Step::Take(shared);
+    }
+    let lacks = labels.iter().any(|(key, value)| {
+        node.get(key)
+            .is_none_or(|label| !label.owner.ours || *label.value != **value)
+    });
+    let too_many = node
+        .iter()
+        .any(|label| label.owner.ours && !labels.contains_key(&*label.key));
+    if lacks || too_many {
+        Step::Apply
+    } else {
+        Step::Rest
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

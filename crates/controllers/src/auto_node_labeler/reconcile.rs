@@ -1,0 +1,158 @@
+//! One reconcile of an `AutoNodeLabeler`: its finalizer and its status. Nodes are labelled by their own reconciles.
+//!
+//! In: a key. Out: a finalizer, a status, an Event when its state changes.
+
+use std::sync::Arc;
+
+use api::{
+    premlabs_io::v1alpha1::{AutoNodeLabeler, AutoNodeLabelerStatus},
+    shared::State,
+};
+use k8s_openapi::jiff::Timestamp;
+use reconcile::{
+    EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget, cache::WatchState, finalizer,
+    status::StatusWritten,
+};
+use tokio::time::Duration;
+
+use super::{
+    FINALIZER,
+    labeler::Labeler,
+    labelling::Labelling,
+    status::{Standing, status},
+    survey::{Survey, survey},
+    view::View,
+};
+use crate::{context::failure, kinds::AUTO_NODE_LABELER};
+
+/// Nodes that are being labelled are no news before this time: most are done by then, and the status is written once.
+const LABELING_PATIENCE: Duration = Duration::from_millis(1500);
+/// Meanwhile it is looked at again after this time, whether or not a node says something.
+const LABELING_LOOK: Duration = Duration::from_millis(500);
+/// Nobody tells us when a right comes back while no node changes.
+const RIGHTS_LOOK: Duration = Duration::from_secs(20);
+
+/// Keeps finalizers and statuses of labelers.
+pub struct AutoNodeLabelerReconciler {
+    pub(super) labelling: Arc<Labelling>,
+}
+
+impl AutoNodeLabelerReconciler {
+    /// A reconciler on shared caches.
+    pub fn new(labelling: Arc<Labelling>) -> Self {
+        Self { labelling }
+    }
+
+    /// Whether what the cache holds of nodes can be relied on.
+    pub(super) fn nodes_known(&self) -> bool {
+        let known = |state: &WatchState| matches!(state, WatchState::Watching | WatchState::Retrying(_));
+        self.labelling.nodes().state().iter().all(known)
+    }
+
+    /// What the labeler has come to.
+    pub(super) fn survey(&self, labeler: &Labeler, view: &View) -> Survey {
+        let labelling = &*self.labelling;
+        labelling.board.looking();
+        let mut nodes: Vec<_> = labelling
+            .nodes()
+            .names()
+            .into_iter()
+            .filter_map(|(_, name)| Some((labelling.nodes().get("", &name)?, name)))
+            .collect();
+        nodes.sort_by(|(_, a), (_, b)| a.cmp(b));
+        let nodes = nodes.iter().map(|(node, name)| (&**name, &node.labels));
+        survey(labeler, view, nodes, |node| labelling.board.trouble(node))
+    }
+
+    /// Stores the status if it differs, and tells a change of state once.
+    pub(super) async fn write(
+        &self,
+        key: &ObjectKey,
+        object: &AutoNodeLabeler,
+        standing: &Standing<'_>,
+    ) -> Result<(), Failure> {
+        let context = &self.labelling.context;
+        let stored = object.status.as_ref();
+        let new = status(object, standing, Timestamp::now());
+        let target = StatusTarget::of(object);
+        let sink = self.labelling.labelers();
+        let written = context.status.write(&target, stored, &new, sink).await;
+        let written = written.map_err(|error| failure(&error))?;
+        if let Some(state) = new.state.filter(|_| written != StatusWritten::Gone) {
+            context.metrics.set_state(key, state.as_str());
+            self.tell(object, stored, &new, state);
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &self,
+        object: &AutoNodeLabeler,
+        stored: Option<&AutoNodeLabelerStatus>,
+        new: &AutoNodeLabelerStatus,
+        state: State,
+    ) {
+        let same_state = stored.is_some_and(|stored| stored.state == Some(state));
+        let same_reason = stored.is_some_and(|stored| stored.reason == new.reason);
+        let kind = match state {
+            State::Ready if !same_state => EventKind::Normal,
+            State::Blocked | State::Invalid if !same_state || !same_reason => EventKind::Warning,
+            _ => return,
+        };
+        let reason = new.reason.clone().unwrap_or_default();
+        let ready = new.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let note = ready
+            .map(|condition| condition.message.clone())
+            .unwrap_or_default();
+        self.labelling.context.tell(object, kind, reason, "Label", note);
+    }
+}
+
+impl Reconciler for AutoNodeLabelerReconciler {
+    fn kind(&self) -> &'static str {
+        AUTO_NODE_LABELER
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Failure> {
+        let labelling = &*self.labelling;
+        let Some(labeler) = labelling.labelers().get(&key.namespace, &key.name) else {
+            labelling.board.waited(key, false);
+            return labelling.context.gone_or_unreadable(labelling.labelers(), key);
+        };
+        if labeler.is_going() {
+            return self.terminate(key, &labeler).await;
+        }
+        if let Err(refusal) = labeler.rule(labelling.allow_protected()) {
+            self.write(key, &labeler.object, &Standing::Refused(&refusal))
+                .await?;
+            return Ok(Outcome::Done);
+        }
+        if !finalizer::has(&labeler.object, FINALIZER) {
+            let sink = labelling.labelers();
+            if let Err(error) = labelling.finalizers.add(&labeler.object, FINALIZER, sink).await {
+                let passes = matches!(error, reconcile::ApplyError::Retryable { .. });
+                if !passes {
+                    self.write(key, &labeler.object, &Standing::Unwritten(&error))
+                        .await?;
+                }
+                return Err(failure(&error));
+            }
+        }
+        let view = labelling.view().filter(|_| self.nodes_known());
+        let Some(view) = view else {
+            self.write(key, &labeler.object, &Standing::Unwatched).await?;
+            return Ok(Outcome::RequeueAfter(RIGHTS_LOOK));
+        };
+        let survey = self.survey(&labeler, &view);
+        let waits = survey.missing + survey.left > 0 && survey.trouble.as_ref().is_none_or(|it| it.passes);
+        if labelling.board.waited(key, waits) < LABELING_PATIENCE && waits {
+            return Ok(Outcome::RequeueAfter(LABELING_LOOK));
+        }
+        self.write(key, &labeler.object, &Standing::Seen(&survey)).await?;
+        Ok(if waits {
+            Outcome::RequeueAfter(LABELING_PATIENCE)
+        } else {
+            Outcome::Done
+        })
+    }
+}
