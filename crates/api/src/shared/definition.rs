@@ -4,7 +4,8 @@
 //! null: `env:` with nothing below it means "absent", by whichever verb it arrives. (A null field that is not
 //! nullable is dropped by create but refused by server-side apply; tried on 1.36. The rules see null as absent.)
 //! A field with a default stays as it is: null gets the default. A choice stays as it is too: it would need a null
-//! among its values, which kubectl's own validation of a definition refuses. It must not add or remove anything else.
+//! among its values, which kubectl's own validation of a definition refuses. And so does the number that `/scale`
+//! writes: the API server reads it as a number in every object. It must not add or remove anything else.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -12,12 +13,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 /// Prepares a derived definition for installation.
 pub fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
-    let schemas = crd
-        .spec
-        .versions
-        .iter_mut()
-        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
-    for schema in schemas {
+    for version in &mut crd.spec.versions {
+        let Some(schema) = version
+            .schema
+            .as_mut()
+            .and_then(|all| all.open_api_v3_schema.as_mut())
+        else {
+            continue;
+        };
         for (name, property) in schema.properties.iter_mut().flatten() {
             if name == "spec" {
                 accept_null_below(property);
@@ -25,8 +28,18 @@ pub fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
                 forget_null_below(property);
             }
         }
+        let scale = version.subresources.as_ref().and_then(|all| all.scale.as_ref());
+        if let Some(replicas) = scale.and_then(|scale| field(schema, &scale.spec_replicas_path)) {
+            replicas.nullable = None;
+        }
     }
     crd
+}
+
+/// The field at a path such as `.spec.replicas`.
+fn field<'a>(schema: &'a mut JSONSchemaProps, path: &str) -> Option<&'a mut JSONSchemaProps> {
+    let mut names = path.split('.').filter(|name| !name.is_empty());
+    names.try_fold(schema, |schema, name| schema.properties.as_mut()?.get_mut(name))
 }
 
 /// Makes the spec optional: a resource without one is stored with an empty one, so that its Rust type reads it.
