@@ -111,7 +111,7 @@ pub struct RunArgs {
     #[arg(long, env = "INSTALL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub install_crds: bool,
 
-    /// Let AutoNodeLabelers set labels below kubernetes.io and k8s.io, on which kubelets and controllers act
+    /// Let node labelers set labels below kubernetes.io and k8s.io, on which kubelets and controllers act
     #[arg(long, env = "ALLOW_PROTECTED_NODE_LABELS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub allow_protected_node_labels: bool,
 
