@@ -4,8 +4,9 @@
 pub mod addresses;
 mod events;
 pub mod faults;
+mod file_server;
 mod heartbeat;
-pub mod image_table;
+mod image_table;
 mod logs;
 mod pod;
 mod pods;
@@ -29,6 +30,7 @@ use crate::process::{ProcessError, TemporaryDirectory};
 
 pub use addresses::NoFreeBlock;
 pub use faults::{Faults, Target};
+pub use file_server::{FileServer, archive};
 pub use image_table::{ImageEntry, ImageTable, Runs, Tools};
 pub use spec::{GpuModel, NodeSpec};
 

@@ -5,6 +5,7 @@
 
 mod bed;
 mod commands;
+mod downloads;
 mod ending;
 mod missing;
 mod running;
