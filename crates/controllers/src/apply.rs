@@ -13,6 +13,8 @@ use crate::context::Context;
 pub struct Done {
     /// Children that somebody had changed and that are as they were, as `Kind name`.
     pub repaired: Vec<String>,
+    /// Children that another operator had made for the owner and that are ours from now on, as `Kind name`.
+    pub taken_over: Vec<String>,
     /// Children that were no longer asked for and are deleted, as `Kind name`.
     pub pruned: Vec<String>,
 }
@@ -29,20 +31,26 @@ pub async fn apply(
     let mut done = Done::default();
     for object in objects {
         let Applied { change, .. } = applier.apply(object).await?;
-        if change == ChangeMade::Repaired {
-            done.repaired.push(format!("{} {}", object.kind(), object.name()));
+        let name = || format!("{} {}", object.kind(), object.name());
+        match change {
+            ChangeMade::Repaired => done.repaired.push(name()),
+            ChangeMade::TakenOver => done.taken_over.push(name()),
+            ChangeMade::None | ChangeMade::Created | ChangeMade::Updated => {}
         }
     }
     let wanted: Vec<_> = objects.iter().map(DesiredObject::wanted).collect();
     let pruned = applier.prune(owner_uid, &wanted, PrunePolicy::KeepClaims).await?;
-    done.pruned = pruned
-        .into_iter()
-        .map(|(kind, name)| format!("{kind} {name}"))
-        .collect();
+    done.add_pruned(pruned);
     Ok(done)
 }
 
 impl Done {
+    /// Notes what was deleted, as kind and name.
+    pub fn add_pruned(&mut self, pruned: Vec<(String, String)>) {
+        let names = pruned.into_iter().map(|(kind, name)| format!("{kind} {name}"));
+        self.pruned.extend(names);
+    }
+
     /// One Event for what was repaired, one for what was pruned.
     pub fn tell<K: Resource<DynamicType = ()>>(&self, context: &Context, owner: &K) {
         let tell = |reason: &str, action: &str, objects: &[String], what: &str| {
@@ -56,6 +64,12 @@ impl Done {
             "Apply",
             &self.repaired,
             "had been changed and is as asked for again",
+        );
+        tell(
+            "TakenOver",
+            "Apply",
+            &self.taken_over,
+            "was made by another operator and is managed by this one from now on",
         );
         tell(
             "Pruned",

@@ -104,12 +104,7 @@ impl Lookup for Context {
 
 /// An error of the apply step or of a status write, as the work queue wants it.
 pub fn failure(error: &ApplyError) -> Failure {
-    let words = error.to_string();
-    if error.retryable() {
-        Failure::retry(error.reason(), words)
-    } else {
-        Failure::terminal(error.reason(), words)
-    }
+    Failure::from(error)
 }
 
 /// After this time a name that somebody else's object has is tried again: two requests.

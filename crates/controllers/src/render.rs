@@ -17,7 +17,12 @@ use crate::{
     ai_model_map::plan::config_map,
     kinds::AI_MODEL_MAP,
     lookup::{Absent, Lookup},
-    serving_kind::{ServingKind, desired::desired, observe::gpu_need, rejection::Rejection},
+    serving_kind::{
+        ServingKind,
+        desired::{Present, desired},
+        observe::gpu_need,
+        rejection::Rejection,
+    },
 };
 
 /// Uid of an owner that was never stored.
@@ -112,7 +117,7 @@ fn one<K: ServingKind>(input: &Input, resource: &K) -> Result<Rendered, RenderEr
     let title = title(K::KIND, &resource);
     match resource.accept(input, None) {
         Ok(plan) => Ok(Rendered {
-            objects: manifests(&title, desired(&plan, false))?,
+            objects: manifests(&title, desired(&plan, &Present::default()))?,
             notes: notes::<K>(input, &plan),
             resource: title,
         }),

@@ -33,6 +33,7 @@ fn objects(request: ServingRequest) -> Vec<Value> {
         ingress,
         disruption_budget,
         deployment,
+        deployment_as_found: _,
     } = build(&plan(request));
     [
         json!(claim),

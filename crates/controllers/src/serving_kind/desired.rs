@@ -3,21 +3,30 @@
 //! In: a plan. Out: desired objects in order. What Pods need comes before the Pods: a Service whose name is taken must not
 //! leave GPUs taken by Pods that nobody can reach. Pure.
 
-use reconcile::{ApplyError, DesiredObject};
+use k8s_openapi::api::apps::v1::Deployment;
+use reconcile::{ApplyError, DesiredObject, apply::ADOPTED};
 use serving::{
-    build::{Children, build},
+    build::{AsFound, Children, build},
     plan::{ServingPlan, Workload},
 };
 
 /// Fields of a Deployment that an autoscaler sets.
 const SCALED: [&str; 1] = ["/spec/replicas"];
 
-/// The plan's children in the order in which they are applied. `scaled`: replicas are left to whoever scales the child;
-/// those that the plan does not set were never ours, and there is nothing to leave.
+/// What is known of the workload in the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Present {
+    /// Replicas are left to whoever scales it; those that the plan does not set were never ours, and there is nothing to leave.
+    pub scaled: bool,
+    /// The hash of the Pods that another operator made and that go on running, from its annotation.
+    pub adopted: Option<Box<str>>,
+}
+
+/// The plan's children in the order in which they are applied.
 ///
 /// # Errors
 /// A child was built without a name or an owner's uid.
-pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, ApplyError> {
+pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObject>, ApplyError> {
     let Children {
         claim,
         config_map,
@@ -26,6 +35,7 @@ pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, A
         ingress,
         disruption_budget,
         deployment,
+        deployment_as_found,
     } = build(plan);
     let mut objects = Vec::with_capacity(7);
     if let Some(claim) = claim {
@@ -43,14 +53,38 @@ pub fn desired(plan: &ServingPlan, scaled: bool) -> Result<Vec<DesiredObject>, A
         objects.push(DesiredObject::new(budget)?);
     }
     if let Some(deployment) = deployment {
-        let deployment = DesiredObject::new(deployment)?;
-        objects.push(if scaled && sets_replicas(plan) {
-            deployment.releasing(&SCALED)?
-        } else {
-            deployment
+        let scaled = present.scaled && sets_replicas(plan);
+        let deployment = released(deployment, scaled)?;
+        objects.push(match deployment_as_found.filter(|found| go_on(present, found)) {
+            Some(found) => deployment.if_found(released(marked(found), scaled)?),
+            None => deployment,
         });
     }
     Ok(objects)
+}
+
+fn released(deployment: Deployment, scaled: bool) -> Result<DesiredObject, ApplyError> {
+    let deployment = DesiredObject::new(deployment)?;
+    Ok(if scaled {
+        deployment.releasing(&SCALED)?
+    } else {
+        deployment
+    })
+}
+
+/// Pods that another operator made go on as they are until the resource asks for others; these get everything that ours have.
+fn go_on(present: &Present, found: &AsFound) -> bool {
+    present
+        .adopted
+        .as_deref()
+        .is_none_or(|adopted| adopted == found.pods)
+}
+
+fn marked(found: AsFound) -> Deployment {
+    let AsFound { mut deployment, pods } = found;
+    let annotations = deployment.metadata.annotations.get_or_insert_default();
+    annotations.insert(ADOPTED.to_owned(), pods);
+    deployment
 }
 
 fn sets_replicas(plan: &ServingPlan) -> bool {

@@ -11,11 +11,14 @@ use reconcile::{
     ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
     status::StatusWritten,
 };
-use serving::plan::ServingPlan;
+use serving::{
+    plan::ServingPlan,
+    request::{Identity, PodForm},
+};
 
 use super::{
     ServingKind,
-    desired::desired,
+    desired::{Present, desired},
     expecting::Expecting,
     observe::{Observation, observe},
     rejection::Rejection,
@@ -100,7 +103,32 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
 }
 
 async fn make(context: &Context, plan: &ServingPlan, scaled: bool) -> Result<Done, ApplyError> {
-    apply(&context.applier, &plan.identity.uid, &desired(plan, scaled)?).await
+    let Identity {
+        namespace, name, uid, ..
+    } = &plan.identity;
+    let workload = context.caches.workload(namespace, name);
+    let leftovers = match &workload {
+        Some(_) => Vec::new(),
+        None => leftovers(plan),
+    };
+    let gone = context.applier.prune_unlabelled(uid, &leftovers).await?;
+    let present = Present {
+        scaled,
+        adopted: workload.and_then(|child| child.head.adopted.clone()),
+    };
+    let mut done = apply(&context.applier, uid, &desired(plan, &present)?).await?;
+    done.add_pruned(gone);
+    Ok(done)
+}
+
+/// What another operator may have made for the resource that is no longer asked for; our caches do not have it.
+fn leftovers(plan: &ServingPlan) -> Vec<(&str, &str, &str)> {
+    let Identity { namespace, name, .. } = &plan.identity;
+    let asked = plan.pod.form == PodForm::Own || plan.ingress.is_some();
+    (!asked)
+        .then_some(("Ingress", namespace.as_str(), name.as_str()))
+        .into_iter()
+        .collect()
 }
 
 /// While the resource goes, its children are left to the garbage collector.

@@ -1,15 +1,52 @@
 //! The Deployment.
 
+use std::fmt::Write as _;
+
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     metadata::{metadata, selector},
     pod::pod_template,
 };
-use crate::plan::{DeploymentPlan, ServingPlan, Strategy};
+use crate::plan::{DeploymentPlan, PodPlan, ServingPlan, Strategy};
 
 /// A Deployment of the plan's Pods.
 pub fn deployment(plan: &ServingPlan, workload: &DeploymentPlan) -> Deployment {
+    of_pods(plan, workload, &plan.pod)
+}
+
+/// The same for a Deployment that another operator made, when there is such an operator; and a hash of its Pods, which tells
+/// whether they are still what that operator made.
+pub fn deployment_as_found(plan: &ServingPlan, workload: &DeploymentPlan) -> Option<AsFound> {
+    let deployment = of_pods(plan, workload, plan.pod_as_found.as_deref()?);
+    let template = deployment.spec.as_ref().map(|spec| &spec.template);
+    // A Pod template is made of maps with text keys, lists and text: nothing of it cannot be written.
+    let bytes = serde_json::to_vec(&template).unwrap_or_default();
+    let hex = Sha256::digest(bytes)
+        .iter()
+        .take(16)
+        .fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
+    Some(AsFound {
+        deployment,
+        pods: hex,
+    })
+}
+
+/// A Deployment as another operator made it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AsFound {
+    /// The object.
+    pub deployment: Deployment,
+    /// Hash of its Pod template, 32 hexadecimal digits.
+    pub pods: String,
+}
+
+fn of_pods(plan: &ServingPlan, workload: &DeploymentPlan, pod: &PodPlan) -> Deployment {
     Deployment {
         metadata: metadata(plan),
         spec: Some(DeploymentSpec {
@@ -17,7 +54,7 @@ pub fn deployment(plan: &ServingPlan, workload: &DeploymentPlan) -> Deployment {
             selector: selector(plan),
             strategy: Some(strategy(&workload.strategy)),
             progress_deadline_seconds: Some(workload.progress_deadline_seconds),
-            template: pod_template(plan),
+            template: pod_template(pod),
             ..DeploymentSpec::default()
         }),
         status: None,

@@ -23,8 +23,13 @@ use k8s_openapi::api::{
 };
 
 pub use self::{
-    claim::claim, config_map::config_map, deployment::deployment, disruption_budget::disruption_budget,
-    ingress::ingress, network_policy::network_policy, service::service,
+    claim::claim,
+    config_map::config_map,
+    deployment::{AsFound, deployment, deployment_as_found},
+    disruption_budget::disruption_budget,
+    ingress::ingress,
+    network_policy::network_policy,
+    service::service,
 };
 use crate::plan::{ServingPlan, Workload};
 
@@ -47,12 +52,17 @@ pub struct Children {
     pub disruption_budget: Option<PodDisruptionBudget>,
     /// The Pods; last, when all that they need is there. `None`: the plan has another workload.
     pub deployment: Option<Deployment>,
+    /// The Pods when another operator's are there already.
+    pub deployment_as_found: Option<AsFound>,
 }
 
 /// Builds everything.
 pub fn build(plan: &ServingPlan) -> Children {
-    let deployment = match &plan.workload {
-        Workload::Deployment(workload) => Some(deployment(plan, workload)),
+    let (deployment, deployment_as_found) = match &plan.workload {
+        Workload::Deployment(workload) => (
+            Some(deployment(plan, workload)),
+            deployment_as_found(plan, workload),
+        ),
     };
     Children {
         claim: claim(plan),
@@ -62,5 +72,6 @@ pub fn build(plan: &ServingPlan) -> Children {
         ingress: ingress(plan),
         disruption_budget: disruption_budget(plan),
         deployment,
+        deployment_as_found,
     }
 }

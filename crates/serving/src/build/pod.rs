@@ -9,22 +9,21 @@ use super::{
     container::container,
     metadata::{list_unless_empty, unless_empty},
 };
-use crate::{plan::ServingPlan, request::PodForm};
+use crate::{plan::PodPlan, request::PodForm};
 
-/// The template of the plan's Pods.
-pub fn pod_template(plan: &ServingPlan) -> PodTemplateSpec {
+/// The template of planned Pods.
+pub fn pod_template(pod: &PodPlan) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(plan.pod.labels.clone()),
-            annotations: unless_empty(&plan.pod.annotations),
+            labels: Some(pod.labels.clone()),
+            annotations: unless_empty(&pod.annotations),
             ..ObjectMeta::default()
         }),
-        spec: Some(pod_spec(plan)),
+        spec: Some(pod_spec(pod)),
     }
 }
 
-fn pod_spec(plan: &ServingPlan) -> PodSpec {
-    let pod = &plan.pod;
+fn pod_spec(pod: &PodPlan) -> PodSpec {
     let template = &pod.template;
     let ours = pod.init.iter().map(container);
     let init: Vec<_> = template.init.iter().cloned().chain(ours).collect();

@@ -21,7 +21,7 @@ use crate::{
     labels,
     load_time::load_time,
     quantity::Quantity,
-    request::{PodForm, ServingRequest, WorkloadRequest},
+    request::{Additions, PodForm, ServingRequest, WorkloadRequest},
     source::ModelSource,
 };
 
@@ -61,6 +61,12 @@ impl ServingPlan {
             labels: labels::of_object(&ingress.labels, &labels, request.form),
             ..ingress
         });
+        let pod_as_found = as_found(&request).map(|request| {
+            // The engine is asked once more, since it adds to its loaders as well.
+            let engine = engine::plan(&request, Weights::of(&request), port)?;
+            Ok::<_, Vec<FieldError>>(Box::new(pod(&request, engine, port, &selector, &labels)))
+        });
+        let pod_as_found = pod_as_found.transpose()?;
         let pod = pod(&request, engine, port, &selector, &labels);
         Ok(Self {
             identity: request.identity,
@@ -68,6 +74,7 @@ impl ServingPlan {
             selector,
             workload,
             pod,
+            pod_as_found,
             service: ServicePlan {
                 port: request.service.port,
                 port_name: request.form.port_name(),
@@ -85,6 +92,14 @@ impl ServingPlan {
             model_name: request.model.name,
         })
     }
+}
+
+/// The same request without additions, where the form is another operator's.
+fn as_found(request: &ServingRequest) -> Option<ServingRequest> {
+    (request.form == PodForm::Prem(Additions::All)).then(|| ServingRequest {
+        form: PodForm::Prem(Additions::Nothing),
+        ..request.clone()
+    })
 }
 
 /// What the engine brings must not have the name of something in the template.

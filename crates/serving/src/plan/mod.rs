@@ -44,6 +44,9 @@ pub struct ServingPlan {
     pub workload: Workload,
     /// The Pods.
     pub pod: PodPlan,
+    /// The Pods without what is added to another operator's form: for a workload that the other operator made, whose Pods go on
+    /// running. `None`: there is no other operator.
+    pub pod_as_found: Option<Box<PodPlan>>,
     /// The Service for clients.
     pub service: ServicePlan,
     /// The way in from outside the cluster.
