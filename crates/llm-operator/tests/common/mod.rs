@@ -283,7 +283,13 @@ impl Space {
             let found = api.get_opt(name).await.map_err(|error| error.to_string())?;
             match found {
                 Some(object) if wanted(&object) => Ok(object),
-                other => Err(format!("{other:?}")),
+                Some(mut other) => {
+                    // Most of the text, and nobody's answer.
+                    other.meta_mut().managed_fields = None;
+                    other.meta_mut().annotations = None;
+                    Err(format!("{other:?}"))
+                }
+                None => Err("it does not exist".to_owned()),
             }
         })
         .await
