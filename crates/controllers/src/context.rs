@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt};
 use reconcile::{
     Applier, ApplyError, EventKind, EventRecorder, Failure, Metrics, NewEvent, ObjectKey, Outcome,
-    StatusWriter, WatchCache,
+    StatusWriter, WatchCache, WorkQueue,
 };
 
 use crate::{
@@ -30,6 +30,8 @@ pub struct Context {
     pub recorder: EventRecorder,
     /// Counts.
     pub metrics: Metrics,
+    /// Where a reconcile of something else is asked for, when what one has found out concerns it.
+    pub queue: WorkQueue,
     /// The namespace in which the operator runs.
     pub operator_namespace: String,
 }

@@ -71,6 +71,7 @@ impl Operator {
                 metrics.clone(),
             ),
             metrics: metrics.clone(),
+            queue: queue.clone(),
             operator_namespace: options.operator_namespace.clone(),
             caches,
         });

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use api::shared::Engine;
 use common::{plan, request};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
@@ -209,6 +211,8 @@ fn additions_only_add() {
             product: None,
             min_memory: None,
         });
+        let two: BTreeMap<_, _> = [("nvidia.com/gpu".to_owned(), "2".parse().unwrap())].into();
+        (request.container.requests, request.container.limits) = (two.clone(), two);
         request
     };
     let (bare, full) = (

@@ -47,9 +47,13 @@ impl EngineName {
             "triton" | "tensorrt" => Self::Triton,
             "generic" => Self::Generic,
             _ => {
-                let message = format!(
-                    "unknown engine {name}; use localai, vllm, deepspeed-mii, triton (also tensorrt) or generic"
-                );
+                let unknown = if name.is_empty() {
+                    "no engine is named".to_owned()
+                } else {
+                    format!("unknown engine {name}")
+                };
+                let message =
+                    format!("{unknown}; use localai, vllm, deepspeed-mii, triton (also tensorrt) or generic");
                 return Err(FieldError::new("engine.name", message));
             }
         })

@@ -10,6 +10,7 @@ use api::premlabs_io::v1alpha1::{
 
 use super::engine::EngineName;
 use crate::{
+    ai_model_map::status::without_files,
     lookup::{Absent, Lookup},
     reason::Reason,
     serving_kind::rejection::Rejection,
@@ -122,7 +123,8 @@ fn of_map(
     else {
         return Err(no_variant(own, name, engine, reference, &variants));
     };
-    Ok(merged(entry, reference, variant, namespace == own))
+    let has_files = !map.status.as_ref().is_some_and(without_files);
+    Ok(merged(entry, reference, variant, namespace == own && has_files))
 }
 
 fn merged(entry: &ModelEntry, reference: &ModelMapRef, variant: &ModelVariant, in_map: bool) -> Resolved {

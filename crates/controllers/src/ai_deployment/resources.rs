@@ -80,8 +80,13 @@ pub(super) fn resources(
     if !errors.is_empty() {
         return Err(errors);
     }
+    let accelerated = gpus.filter(|_| spec.accelerator.is_some());
+    if let Some(count) = accelerated {
+        requests.insert(GPU.to_owned(), Quantity::from_units(count));
+        limits.insert(GPU.to_owned(), Quantity::from_units(count));
+    }
     Ok(Resources {
-        runtime_class: (spec.accelerator.is_some() && gpus.is_some()).then_some(RUNTIME_CLASS),
+        runtime_class: accelerated.map(|_| RUNTIME_CLASS),
         gpu: gpus.map(|count| GpuRequest {
             count,
             resource: GPU.to_owned(),
@@ -188,6 +193,21 @@ mod tests {
             let resources = of(&spec).unwrap();
             assert_eq!(resources.gpu.map(|gpu| gpu.count), count, "{spec}");
             assert_eq!(resources.runtime_class, class, "{spec}");
+            let amount = |amounts: &Amounts| amounts.get(GPU).map(|amount| amount.to_api().0);
+            let both = count.filter(|_| class.is_some()).map(|count| count.to_string());
+            if both.is_some() {
+                assert_eq!(
+                    (amount(&resources.requests), amount(&resources.limits)),
+                    (both.clone(), both),
+                    "{spec}"
+                );
+            } else {
+                assert_eq!(
+                    amount(&resources.limits),
+                    count.map(|count| count.to_string()),
+                    "{spec}"
+                );
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! In: a key. Out: the ConfigMap as asked for, or pruned, a status, and an Event when the map becomes unusable.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use api::{
     premlabs_io::v1alpha1::{AIModelMap, AIModelMapStatus},
@@ -16,7 +16,7 @@ use reconcile::{
 
 use super::{
     plan::config_map,
-    status::{Outcome, status},
+    status::{Outcome, status, without_files},
 };
 use crate::{
     apply::{Done, apply},
@@ -56,13 +56,18 @@ impl Reconciler for AIModelMapReconciler {
             Ok(config_map) => Some(make(context, &map, config_map.as_ref()).await),
             Err(_) => None,
         };
+        let users = context.caches.users_of_map(&key.namespace, &key.name);
         let outcome = Outcome {
             accepted: wanted.as_ref().map(|_| ()).map_err(Vec::as_slice),
             applied: applied.as_ref().map(|applied| applied.as_ref().map(|_| ())),
-            users: context.caches.users_of_map(&key.namespace, &key.name),
+            users: users.len(),
         };
         let new = status(&map, &outcome, Timestamp::now());
         write(context, key, &map, &new).await?;
+        if map.status.as_ref().is_some_and(without_files) != without_files(&new) {
+            // A status of ours wakes nobody, and whoever mounts the files has to know where they are.
+            context.queue.add_all(users, Duration::ZERO);
+        }
         match applied {
             Some(Err(error)) => after_error(&error),
             Some(Ok(done)) => {

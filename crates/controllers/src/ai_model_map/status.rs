@@ -16,6 +16,9 @@ use serving::field_error::FieldError;
 use super::plan;
 use crate::reason::Reason;
 
+/// [`ApplyError::reason`] of a name that somebody else's object has.
+const NAME_TAKEN: &str = "NameTaken";
+
 /// How the steps before this one ended.
 #[derive(Debug)]
 pub struct Outcome<'a> {
@@ -53,6 +56,14 @@ pub fn status(map: &AIModelMap, outcome: &Outcome<'_>, now: Timestamp) -> AIMode
         used_by: Some(count(outcome.users)),
         conditions: conditions::merge(&stored.conditions, &findings, now),
     }
+}
+
+/// Whether somebody else's `ConfigMap` has the map's name, so that its files are in none.
+pub fn without_files(status: &AIModelMapStatus) -> bool {
+    status
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == "Applied" && condition.reason == NAME_TAKEN)
 }
 
 fn count(number: usize) -> i32 {
@@ -151,7 +162,8 @@ mod tests {
             (status.state, status.observed_generation),
             (Some(State::Blocked), Some(1))
         );
-        assert_eq!(status.conditions[1].reason, "NameTaken");
+        assert_eq!(status.conditions[1].reason, NAME_TAKEN);
+        assert!(without_files(&status) && !without_files(&after(Ok(()))));
         let busy = ApplyError::Retryable {
             kind: "ConfigMap".into(),
             name: "phi".into(),

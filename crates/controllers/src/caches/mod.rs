@@ -46,6 +46,7 @@ pub struct Caches {
     /// All claims, ours or not.
     pub claims: Arc<WatchCache<ClaimFacts>>,
     owners: Owners,
+    serving: ServingRoots,
     children: Children,
     pods: Pods,
     scalers: Arc<WatchCache<Scaler>>,
@@ -101,9 +102,10 @@ impl Caches {
             nodes,
             storage_classes: watches.start(storage_classes(serving.clone())),
             pod_events: watches.start(warnings("Pod", pods.clone(), serving.clone())),
-            claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone(), serving)),
+            claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone(), serving.clone())),
             pods,
             owners,
+            serving,
             deployments,
             models,
             ai_deployments,
@@ -132,10 +134,10 @@ impl Caches {
         targeting.into_iter().min_by(|a, b| a.name.cmp(&b.name))
     }
 
-    /// How many resources refer to the `AIModelMap` `namespace`/`name`.
-    pub fn users_of_map(&self, namespace: &str, name: &str) -> usize {
+    /// The resources that refer to the `AIModelMap` `namespace`/`name`.
+    pub fn users_of_map(&self, namespace: &str, name: &str) -> Vec<ObjectKey> {
         let key = triggers::named("map", namespace, name);
-        self.ai_deployments.indexed_names(&key).len()
+        self.serving.filed_under(&key)
     }
 
     /// Every resource that somebody reconciles: what a resync looks at.

@@ -219,7 +219,8 @@ fn engine_container(
     let (mut requests, mut limits) = cpu_and_memory(request);
     requests.extend(wanted.requests.clone());
     limits.extend(wanted.limits.clone());
-    if let Some(gpu) = &request.gpu {
+    // Where a form is another operator's, its amounts say it already, in the way in which that operator said it.
+    if let Some(gpu) = request.gpu.as_ref().filter(|_| form == PodForm::Own) {
         requests.insert(gpu.resource.clone(), Quantity::from_units(gpu.count));
         limits.insert(gpu.resource.clone(), Quantity::from_units(gpu.count));
     }
