@@ -1,7 +1,8 @@
 //! Who refers to a map: each engine gets its own variant, an edit reaches whoever serves it, and they are counted.
 
 use api::premlabs_io::v1alpha1::AIDeployment;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+use kube::api::{ListParams, PostParams};
 
 use crate::{
     common::{Space, bed},
@@ -163,6 +164,43 @@ async fn localai_mounts_the_file_of_its_variant() {
             template(deployment) != template(&first) && mounted(deployment) == [item.clone()]
         })
         .await;
+}
+
+/// A `ConfigMap` of the map's name that is somebody else's is not mounted in place of the map's: the engine gets the
+/// file all the same, out of one of its own.
+/// Promises: S4-31
+#[tokio::test]
+async fn somebody_elses_file_is_not_mounted() {
+    let space = bed().await.space("theirs").await;
+    let theirs = serde_json::from_value(serde_json::json!({
+        "metadata": {"name": "phi"}, "data": {"localai-small-engineConfigFile": "theirs"},
+    }));
+    let files = space.api::<ConfigMap>();
+    files
+        .create(&PostParams::default(), &theirs.unwrap())
+        .await
+        .unwrap();
+    space
+        .apply(&map(
+            "phi",
+            "  localai:\n  - {variant: small, engineConfigFile: 'name: ours'}\n",
+        ))
+        .await;
+    space.apply(&user("chat", "localai", "small")).await;
+    wait_map(&space, "phi", "is blocked", |status| {
+        status.state == Some(api::shared::State::Blocked)
+    })
+    .await;
+    space
+        .wait("mounts a file of its own", "chat", |deployment: &Deployment| {
+            mounted(deployment).is_empty()
+        })
+        .await;
+    let of_resource = ListParams::default().labels("llm-operator.io/name=chat");
+    let own = files.list(&of_resource).await.unwrap().items;
+    let data: Vec<_> = own.into_iter().flat_map(|one| one.data).flatten().collect();
+    assert_eq!(data.len(), 1, "{data:?}");
+    assert_eq!(data[0].1, "name: ours");
 }
 
 /// A map or variant that is missing is told by name, and forgotten when it comes.
