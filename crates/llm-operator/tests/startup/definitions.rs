@@ -52,7 +52,7 @@ async fn definitions_may_come_later() {
     let url = format!("{}/readyz", operator.url);
     let (code, text) = page(&url).await;
     assert_eq!(code, 200, "{text}");
-    for plural in ["llmmodels", "llmdeployments"] {
+    for plural in ["llmmodels", "llmdeployments", "aideployments", "aimodelmaps"] {
         let note = text
             .lines()
             .find(|line| line.starts_with(&format!("note: {plural}: not served")))
@@ -93,6 +93,29 @@ async fn definitions_may_come_later() {
     .unwrap();
     install(cluster, true).await;
     works(cluster).await;
+}
+
+/// Who has only the one family installed is served; what is missing of the other is said.
+#[tokio::test]
+async fn one_family_does_without_the_other() {
+    let cluster = cluster_without_definitions().await;
+    let ours = api::crds()
+        .into_iter()
+        .filter(|crd| crd.spec.group == "llm.example.com");
+    let ours: Vec<String> = ours.map(|crd| serde_json::to_string(&crd).unwrap()).collect();
+    cluster.apply_yaml(&ours.join("\n---\n")).await.unwrap();
+    let access = operator_access(cluster).await;
+    let operator = start_operator(&access, "one", &["--leader-elect", "false"]).await;
+    works(cluster).await;
+    let (code, text) = page(&format!("{}/readyz", operator.url)).await;
+    assert_eq!(code, 200, "{text}");
+    for plural in ["aideployments", "aimodelmaps"] {
+        assert!(text.contains(&format!("note: {plural}: not served")), "{text}");
+    }
+    assert!(
+        !text.contains("llmmodels") && !text.contains("llmdeployments"),
+        "{text}"
+    );
 }
 
 /// `--install-crds` needs a role of its own: without it the operator says which, with it the definitions are installed,
