@@ -122,8 +122,9 @@ fn page(status: StatusCode) -> Response {
     response
 }
 
-/// A tar archive of files by their paths, gzip-compressed or not, made by this machine's tar.
-pub fn archive(files: &[(&str, &[u8])], gzip: bool) -> io::Result<Vec<u8>> {
+/// A tar archive of files by their paths, made by this machine's tar; `compression` is its option for that, such as
+/// `--gzip`, or empty.
+pub fn archive(files: &[(&str, &[u8])], compression: &str) -> io::Result<Vec<u8>> {
     let folder = TemporaryDirectory::new("archive").map_err(io::Error::other)?;
     for (path, content) in files {
         let file = folder.path().join(path);
@@ -131,7 +132,8 @@ pub fn archive(files: &[(&str, &[u8])], gzip: bool) -> io::Result<Vec<u8>> {
         std::fs::write(file, content)?;
     }
     let mut tar = std::process::Command::new("tar");
-    tar.arg(if gzip { "-cz" } else { "-c" })
+    tar.arg("-c")
+        .args(Some(compression).filter(|option| !option.is_empty()))
         .arg("-C")
         .arg(folder.path())
         .arg(".");

@@ -6,6 +6,7 @@ mod events;
 pub mod faults;
 mod file_server;
 mod heartbeat;
+mod hub;
 mod image_table;
 mod logs;
 mod pod;
@@ -127,6 +128,8 @@ pub(crate) struct Shared {
     pub(crate) client: kube::Client,
     pub(crate) options: NodeOptions,
     pub(crate) block: Arc<AddressBlock>,
+    /// Where commands' downloads from the internet are led.
+    pub(crate) hub: std::net::SocketAddr,
     pub(crate) faults: Faults,
     pub(crate) events: EventSink,
     pub(crate) logs: LogStore,
@@ -336,11 +339,18 @@ async fn start(setup: Setup) -> Result<(Started, TemporaryDirectory), NodeError>
         .claims
         .clone()
         .unwrap_or_else(|| files.path().join("claims"));
+    let hub = hub::start(block.node_address())
+        .await
+        .map_err(|source| NodeError::Io {
+            what: "a port for what stands for the internet".to_owned(),
+            source,
+        })?;
     let shared = Arc::new(Shared {
         events: EventSink::start(&client, options.normal_events),
         client,
         options,
         block,
+        hub,
         faults: Faults::default(),
         logs: LogStore::default(),
         attachments: Attachments::default(),

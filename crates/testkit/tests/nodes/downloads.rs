@@ -135,6 +135,23 @@ const CASES: &[Case] = &[
         "curl: (7)",
     ),
     (
+        "internet",
+        TRITON,
+        "curl -f -s -S -L https://models.example.com/classifiers.tar.gz?download=true | tar -xvz -f - -C /models && \
+         cd /models && curl -fsSL -O https://huggingface.co/o/r/resolve/main/tiny.Q4_K_M.gguf && head -c 4 tiny*",
+        "/none",
+        0,
+        "there: classifiers/1/model.onnx tiny.Q4_K_M.gguf",
+    ),
+    (
+        "internet-missing",
+        LOCALAI,
+        "curl -f -L -v -o /models/$MODEL_NAME https://models.example.com/does-not-exist.gguf",
+        "/none",
+        22,
+        "(22)",
+    ),
+    (
         "climbing",
         TRITON,
         "mkdir /models/in && curl -fsSL $MODEL_PATH | tar -xz -f - -C /models/in",
@@ -159,9 +176,9 @@ async fn server() -> FileServer {
         ("simple/1/model.onnx", b"weights"),
         ("simple/config.pbtxt", b"backend: \"onnxruntime\""),
     ];
-    server.put("/model.tar.gz", archive(files, true).unwrap());
-    server.put("/model.tar", archive(files, false).unwrap());
-    server.put("/flaky.tar", archive(files, false).unwrap());
+    server.put("/model.tar.gz", archive(files, "--gzip").unwrap());
+    server.put("/model.tar", archive(files, "").unwrap());
+    server.put("/flaky.tar", archive(files, "").unwrap());
     server.fail("/flaky.tar", 503, 2);
     server.put("/model.onnx", "weights");
     server.redirect("/moved", "/model.onnx");

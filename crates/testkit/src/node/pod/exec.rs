@@ -117,6 +117,7 @@ fn spawn(context: &PodContext, launch: &Launch, argv: &[String]) -> Result<Child
         .env("PATH", &path)
         .env(shims::ADDRESS, spec.address.to_string())
         .env(shims::LOOPBACK, spec.loopback.to_string())
+        .env(shims::HUB, context.shared.hub.to_string())
         .current_dir(working_dir(context, launch)?)
         .process_group(0)
         .stdin(Stdio::piped())

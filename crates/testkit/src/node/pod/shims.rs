@@ -18,10 +18,17 @@ static MAKING: Mutex<()> = Mutex::new(());
 /// Variables that tell scripts' programs where the Pod is.
 pub(crate) const ADDRESS: &str = "SIMULATED_POD_ADDRESS";
 pub(crate) const LOOPBACK: &str = "SIMULATED_POD_LOOPBACK";
+/// The variable that names what stands for the internet.
+pub(crate) const HUB: &str = "SIMULATED_INTERNET";
 
 /// What listens on all interfaces listens on the Pod's address, what listens on localhost on a loopback of its own:
-/// localhost is tried as the one and, refused (curl's code 7), as the other.
+/// localhost is tried as the one and, refused (curl's code 7), as the other. What lies on the internet is simulated.
 const CURL: &str = "\
+for word do
+  shift
+  case $word in https://*) word=http://$SIMULATED_INTERNET/${word#https://} ;; esac
+  set -- \"$@\" \"$word\"
+done
 through() { here=$1; shift; REAL --connect-to \"localhost::$here:\" --connect-to \"127.0.0.1::$here:\" \"$@\"; }
 through \"$SIMULATED_POD_ADDRESS\" \"$@\"
 code=$?
