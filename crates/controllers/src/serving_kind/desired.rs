@@ -91,3 +91,54 @@ fn sets_replicas(plan: &ServingPlan) -> bool {
     let Workload::Deployment(deployment) = &plan.workload;
     deployment.replicas.is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::llm_deployment::{accept::plan, validate::Referents};
+
+    /// The Deployment of a plan with so many replicas.
+    fn deployment(replicas: Option<i32>, scaled: bool) -> Value {
+        let meta = json!({"name": "chat", "namespace": "n", "uid": "1"});
+        let resource: LLMDeployment = serde_json::from_value(json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMDeployment", "metadata": meta,
+            "spec": {"modelRef": "m", "replicas": 2},
+        }))
+        .unwrap();
+        let model: LLMModel = serde_json::from_value(json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMModel",
+            "metadata": {"name": "m", "namespace": "n"}, "spec": {"modelName": "m", "image": "i"},
+        }))
+        .unwrap();
+        let mut plan = plan(&resource, &model, Referents::default()).unwrap();
+        let Workload::Deployment(workload) = &mut plan.workload;
+        workload.replicas = replicas;
+        let present = Present {
+            scaled,
+            ..Present::default()
+        };
+        let objects = desired(&plan, &present).unwrap();
+        objects.last().unwrap().manifest().unwrap()
+    }
+
+    #[test]
+    fn replicas_are_ours_until_something_scales_them() {
+        let released = "/metadata/annotations/llm-operator.io~1released";
+        for (replicas, scaled, applied, left) in [
+            (Some(2), false, json!(2), Value::Null),
+            (Some(2), true, Value::Null, json!("/spec/replicas=2")),
+            // What was never ours needs no other owner, and costs no write to give away.
+            (None, false, Value::Null, Value::Null),
+            (None, true, Value::Null, Value::Null),
+        ] {
+            let made = deployment(replicas, scaled);
+            assert_eq!(made["kind"], "Deployment");
+            assert_eq!(made["spec"]["replicas"], applied, "{replicas:?} {scaled}");
+            let found = made.pointer(released).cloned().unwrap_or_default();
+            assert_eq!(found, left, "{replicas:?} {scaled}");
+        }
+    }
+}
