@@ -91,4 +91,6 @@ deploy: install ## Install the operator with IMG=registry/name:tag
 
 .PHONY: undeploy
 undeploy: ## Remove the operator; the resources and their Pods stay
-	$(KUBECTL) delete --ignore-not-found -f config/manager/manager.yaml -f config/rbac
+	$(KUBECTL) delete --ignore-not-found --cascade=foreground -f config/manager/manager.yaml
+	KUBECTL="$(KUBECTL)" hack/release-finalizers.sh
+	$(KUBECTL) delete --ignore-not-found -f config/rbac

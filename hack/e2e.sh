@@ -9,6 +9,7 @@
 #   E2E_GPT_SMALL_V1, _V2    images for `your-registry/gpt-small:v1` and its next version: anything that answers
 #                            POST /v1/chat/completions on $PORT
 #   E2E_VLLM_IMAGE, E2E_OLLAMA_IMAGE, E2E_BUSYBOX_IMAGE   instead of the examples' images, e.g. from a mirror
+#                            (LocalAI: quay.io/go-skynet/local-ai:latest, which must be there)
 #   E2E_TIMEOUT=180          seconds that a model may take to be Ready (large images on a slow network need more)
 #   E2E_KEEP=1               leave everything in place for a look
 # Not part of `make test`: it needs a cluster with at least two CPUs, 4 GiB and a default storage class.
@@ -20,8 +21,9 @@ TIMEOUT=${E2E_TIMEOUT:-180}
 NS=llm-e2e              # any image: Pod Security level baseline
 NS_STRICT=llm-e2e-strict    # vLLM and Ollama: level restricted
 NS_BROKEN=llm-e2e-broken    # what must be explained
+NS_PREM=llm-e2e-prem        # prem-operator's kinds
 
-for part in lib preflight install serving security restarts rollout leadership diagnosis rest uninstall; do
+for part in lib preflight install serving security restarts rollout leadership diagnosis prem rest uninstall; do
   # shellcheck source=/dev/null
   source "hack/e2e/$part.sh"
 done
@@ -49,5 +51,6 @@ check_restarts
 check_rollout
 check_leadership
 check_diagnosis
+check_prem
 check_rest
 check_uninstall

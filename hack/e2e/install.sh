@@ -5,7 +5,8 @@ install_operator() {
   step "install"
   must "make deploy" make --no-print-directory deploy IMG="$IMG" KUBECTL="$KUBECTL"
   must "definitions are established" k wait --for=condition=Established --timeout=60s \
-    crd/llmmodels.llm.example.com crd/llmdeployments.llm.example.com
+    crd/llmmodels.llm.example.com crd/llmdeployments.llm.example.com \
+    crd/aideployments.premlabs.io crd/aimodelmaps.premlabs.io crd/autonodelabelers.premlabs.io
   must "both replicas are rolled out" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
   check "two replicas are ready" equals 2 field llm-system deployment/llm-operator '{.status.readyReplicas}'
   must "one replica leads" within 30 leads

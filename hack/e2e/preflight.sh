@@ -19,9 +19,9 @@ preflight() {
   ls config/crd/*.yaml >/dev/null 2>&1 || stop_here "config/crd is empty; run 'make manifests'"
   # What it would remove at its end must not be somebody's.
   if [ -n "$(k get --ignore-not-found -o name crd/llmdeployments.llm.example.com "namespace/llm-system" \
-    "namespace/$NS" "namespace/$NS_STRICT" "namespace/$NS_BROKEN")" ]; then
+    "namespace/$NS" "namespace/$NS_STRICT" "namespace/$NS_BROKEN" "namespace/$NS_PREM")" ]; then
     stop_here "this cluster has the operator (or the rest of an earlier run) already, and this test would remove it.
-If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-not-found llm-system $NS $NS_STRICT $NS_BROKEN"
+If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-not-found llm-system $NS $NS_STRICT $NS_BROKEN $NS_PREM"
   fi
   if [ -n "${E2E_BUILD:-}" ]; then
     command -v docker >/dev/null || stop_here "E2E_BUILD needs docker; leave it out and name an image that exists by IMG"

@@ -45,7 +45,7 @@ children() {
 # Removes all that this test made, whatever state it is in.
 clean_up() {
   step "clean up"
-  k delete namespace "$NS" "$NS_STRICT" "$NS_BROKEN" --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
+  k delete namespace "$NS" "$NS_STRICT" "$NS_BROKEN" "$NS_PREM" --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   make --no-print-directory undeploy uninstall KUBECTL="$KUBECTL" >/dev/null 2>&1 || true
   k delete namespace llm-system --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   check "nothing is left in the cluster" nothing leftovers
@@ -54,5 +54,5 @@ clean_up() {
 leftovers() {
   local all
   all=$(k get namespaces,customresourcedefinitions,clusterroles,clusterrolebindings -o name) || return
-  grep -E 'llm-(e2e|system|operator)|llm\.example\.com' <<<"$all" || true
+  grep -E 'llm-(e2e|system|operator)|llm\.example\.com|premlabs\.io' <<<"$all" || true
 }
