@@ -54,9 +54,9 @@ pub struct AutoNodeLabelerSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)")
+    validation = Rule::new("!has(self.operator) || !(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)")
         .message("operators In and NotIn need at least one entry in values"),
-    validation = Rule::new("self.operator != 'DoesNotExist' || !has(self.values) || size(self.values) == 0")
+    validation = Rule::new("!has(self.operator) || self.operator != 'DoesNotExist' || !has(self.values) || size(self.values) == 0")
         .message("operator DoesNotExist takes no values; for a label that must not have certain values use NotIn"),
 )]
 pub struct MatchExpression {

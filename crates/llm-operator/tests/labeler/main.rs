@@ -1,0 +1,18 @@
+//! `AutoNodeLabeler` on the real control plane: Node objects without machines, labelled, corrected and cleaned up.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
+mod admission;
+mod changes;
+#[path = "../common/mod.rs"]
+mod common;
+mod disputes;
+mod going;
+mod migration;
+mod operators;
+mod protected;
+mod rest;
+mod rights;
+mod scale;
+mod scene;
+mod whole_cluster;
