@@ -155,10 +155,14 @@ pub async fn create(
     name: &str,
     spec: &Value,
 ) -> Result<DynamicObject, Box<Status>> {
-    let gvk = GroupVersionKind::gvk("llm.example.com", "v1alpha1", kind);
-    let resource = ApiResource::from_gvk(&gvk);
+    let group = if kind.starts_with("LLM") {
+        "llm.example.com"
+    } else {
+        "premlabs.io"
+    };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1alpha1", kind));
     let object: DynamicObject = serde_json::from_value(json!({
-        "apiVersion": "llm.example.com/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec,
+        "apiVersion": format!("{group}/v1alpha1"), "kind": kind, "metadata": {"name": name}, "spec": spec,
     }))
     .unwrap();
     let dry_run = PostParams {
@@ -174,7 +178,7 @@ pub async fn create(
 }
 
 /// A refusal that names no field.
-fn unnamed(status: &Status, spec: &Value) -> Option<String> {
+pub fn unnamed(status: &Status, spec: &Value) -> Option<String> {
     let causes = status.details.as_ref().map(|details| details.causes.as_slice());
     // A number that is too large for its field is named in the sentence only.
     let mut causes = causes.unwrap_or_default().iter();

@@ -14,9 +14,13 @@ const CORE_FIELDS: f64 = 0.35;
 
 /// A model and a deployment of it.
 pub fn pairs() -> BoxedStrategy<(Value, Value)> {
+    (specs(&schema("LLMModel")), specs(&schema("LLMDeployment"))).boxed()
+}
+
+/// Specs of this schema.
+pub fn specs(schema: &Value) -> BoxedStrategy<Value> {
     let generator = Generator { monsters: monsters() };
-    let spec = |kind: &str| generator.tame("spec", &schema(kind), 0);
-    (spec("LLMModel"), spec("LLMDeployment")).boxed()
+    generator.tame("spec", schema, 0)
 }
 
 /// What every field shares.

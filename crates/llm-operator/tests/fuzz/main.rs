@@ -11,5 +11,6 @@ mod admission;
 mod details;
 mod generate;
 mod pipeline;
+mod prem;
 mod rest;
 mod words;
