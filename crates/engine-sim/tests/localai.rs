@@ -35,9 +35,10 @@ async fn a_gallery_model_is_fetched_and_served_under_the_real_paths() {
     assert_eq!(running.get(8080, "/healthz").await.0, 200);
     assert_eq!(ids(&running.get(8080, "/v1/models").await.1), ["tinyllama-chat"]);
 
-    let ask = r#"{"model":"tinyllama-chat","prompt":"A long time ago"}"#;
+    let ask = r#"{"model":"tinyllama-chat","prompt":"A long time ago in a galaxy far, far away, there was","temperature":0.7}"#;
     let (status, answer) = running.post(8080, "/v1/completions", ask).await;
-    assert!(status == 200 && answer.contains("A long time ago"), "{answer}");
+    let whole = answer.contains("far, far away") && answer.contains("\"finish_reason\":\"stop\"");
+    assert!(status == 200 && whole, "{answer}");
     let ask = r#"{"model":"tinyllama-chat","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
     let (status, events) = running.post(8080, "/v1/chat/completions", ask).await;
     assert!(

@@ -200,6 +200,21 @@ async fn errors_may_be_passed_over_and_readiness_tells() {
 }
 
 #[tokio::test]
+async fn a_polled_repository_is_followed() {
+    let (root, models) = (Folder::new(), Folder::new());
+    put(&models, "first/1/model.pt", "weights");
+    let line = "--model-control-mode=poll --repository-poll-secs=1";
+    let running = start(triton(line, &root, &models)).up(8000).await;
+    put(&models, "second/1/model.pt", "weights");
+    std::fs::remove_dir_all(models.0.join("first")).unwrap();
+    for (path, status) in [("/v2/models/second/ready", 200), ("/v2/models/first/ready", 400)] {
+        while running.get(8000, path).await.0 != status {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_command_line_is_checked_and_the_entry_point_runs_its_arguments() {
     let (root, models) = (Folder::new(), Folder::new());
     let (exit, log) = finish(triton("--no-such", &root, &models)).await;

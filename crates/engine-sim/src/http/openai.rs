@@ -100,6 +100,12 @@ impl CompletionRequest {
         self.max_completion_tokens.or(self.max_tokens)
     }
 
+    /// The bound of an engine that has one of its own, for a client that set none.
+    pub(crate) fn or_max_tokens(mut self, bound: u64) -> Self {
+        self.max_tokens = self.max_tokens().or(Some(bound));
+        self
+    }
+
     /// What is missing for a valid request.
     pub(crate) fn invalid(&self, kind: Kind) -> Option<&'static str> {
         match kind {

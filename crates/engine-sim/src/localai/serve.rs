@@ -202,6 +202,8 @@ async fn complete(server: &Server, kind: Kind, request: Request) -> Response {
     let prompt = request.prompt_tokens(kind);
     // llama.cpp's context holds the prompt and the answer; a longer prompt is cut.
     let limit = loaded.context.saturating_sub(prompt).max(1);
+    // Without a bound of the client's, the model goes on to its own end.
+    let request = request.or_max_tokens(limit);
     openai::complete(loaded.scheduler, kind, request, name, limit).await
 }
 

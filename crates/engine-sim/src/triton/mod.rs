@@ -31,6 +31,8 @@ const BANNER: &str = "\
 
 NVIDIA Release 24.01 (simulated)
 ";
+/// Seconds between two looks at the repository, in poll mode.
+const POLL: u64 = 15;
 /// The image's script that runs its arguments.
 const ENTRYPOINT: &str = "nvidia_entrypoint.sh";
 
@@ -207,6 +209,12 @@ async fn endpoints(
             None => context.stop.cancelled().await,
         }
     };
+    let polled = async {
+        if args.text("model-control-mode") == Some("poll") {
+            registry.watch(args.number("repository-poll-secs", POLL)).await;
+        }
+        std::future::pending::<()>().await;
+    };
     let others = async {
         let grpc = async {
             match grpc {
@@ -229,6 +237,7 @@ async fn endpoints(
     tokio::select! {
         () = http => {}
         () = others => {}
+        () = polled => {}
     }
     context.log.out("Signal (15) received.");
     journal.info("server.cc:307", "Waiting for in-flight requests to complete.");

@@ -37,6 +37,10 @@ impl Version {
     }
 }
 
+fn numbers(versions: &[Version]) -> Vec<u64> {
+    versions.iter().map(|version| version.number).collect()
+}
+
 /// All models by name, their versions in ascending order.
 pub(crate) struct Registry {
     context: Context,
@@ -85,6 +89,27 @@ impl Registry {
             Ok(true) => Ok(()),
             Ok(false) => Err(format!("load failed for model '{name}'")),
             Err(_) => Err("CUDA or host memory exhausted".to_owned()),
+        }
+    }
+
+    /// Poll mode: looks at the repositories for ever, loads what is new or has other versions, drops what has gone.
+    pub(crate) async fn watch(&self, seconds: u64) {
+        loop {
+            self.wait(Duration::from_secs(seconds.max(1))).await;
+            // Loading of nothing takes no time when time runs without end.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            let (candidates, _) = self.poll(None);
+            self.models
+                .lock()
+                .retain(|name, _| candidates.iter().any(|candidate| candidate.name == *name));
+            for candidate in candidates {
+                let wanted = candidate.versions().unwrap_or_default();
+                let loaded = self.models.lock().get(&candidate.name).map(|all| numbers(all));
+                if loaded.is_none_or(|loaded| loaded != wanted) {
+                    // Out of memory ends a model here, not the server; the log has said why.
+                    let _ = self.load(candidate).await;
+                }
+            }
         }
     }
 
