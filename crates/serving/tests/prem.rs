@@ -278,7 +278,7 @@ fn many_downloads_have_names_and_files_of_their_own() {
 /// Regression of prem-operator's bug 3: an edit of a model map changed nothing.
 #[test]
 fn a_configuration_file_is_mounted_and_its_content_replaces_pods() {
-    let with = |content: &str| {
+    let with = |content: &str, additions| {
         local_ai(
             vec![PremModel {
                 source: PremSource::File {
@@ -288,12 +288,27 @@ fn a_configuration_file_is_mounted_and_its_content_replaces_pods() {
                 },
                 ..model("distilroberta", "")
             }],
-            Additions::Nothing,
+            additions,
         )
     };
-    let (one, two) = (template(with("name: bert")), template(with("name: other")));
+    let contents = ["name: bert", "name: other"];
+    let [one, two] = contents.map(|content| template(with(content, Additions::All)));
     assert_ne!(one.metadata, two.metadata);
-    let spec = json!(one.spec);
+    let bare = template(with(contents[0], Additions::Nothing));
+    assert_eq!(
+        bare.metadata.unwrap().annotations,
+        None,
+        "as prem-operator made them"
+    );
+    // Pods that prem-operator made go on until the file changes.
+    let [one, two] = contents.map(|content| {
+        build(&plan(with(content, Additions::All)))
+            .deployment_as_found
+            .unwrap()
+    });
+    assert_eq!(one.deployment, two.deployment);
+    assert_ne!(one.pods, two.pods);
+    let spec = json!(bare.spec);
     assert_eq!(
         spec["volumes"][2],
         json!({"name": "configs", "projected": {"sources": [{"configMap": {"name": "distilroberta",

@@ -16,13 +16,15 @@ pub fn deployment(plan: &ServingPlan, workload: &DeploymentPlan) -> Deployment {
     of_pods(plan, workload, &plan.pod)
 }
 
-/// The same for a Deployment that another operator made, when there is such an operator; and a hash of its Pods, which tells
-/// whether they are still what that operator made.
+/// The same for a Deployment that another operator made, when there is such an operator; and a hash of all that its Pods are
+/// made from, which tells whether they are still what that operator made.
 pub fn deployment_as_found(plan: &ServingPlan, workload: &DeploymentPlan) -> Option<AsFound> {
     let deployment = of_pods(plan, workload, plan.pod_as_found.as_deref()?);
     let template = deployment.spec.as_ref().map(|spec| &spec.template);
-    // A Pod template is made of maps with text keys, lists and text: nothing of it cannot be written.
-    let bytes = serde_json::to_vec(&template).unwrap_or_default();
+    // Files that Pods read do not stand in that operator's template; our annotations tell when one has changed.
+    let made_from = (template, &plan.pod.annotations);
+    // All of it is maps with text keys, lists and text: nothing of it cannot be written.
+    let bytes = serde_json::to_vec(&made_from).unwrap_or_default();
     let hex = Sha256::digest(bytes)
         .iter()
         .take(16)
@@ -42,7 +44,7 @@ pub fn deployment_as_found(plan: &ServingPlan, workload: &DeploymentPlan) -> Opt
 pub struct AsFound {
     /// The object.
     pub deployment: Deployment,
-    /// Hash of its Pod template, 32 hexadecimal digits.
+    /// Hash of its Pod template and of the files in its Pods, 32 hexadecimal digits.
     pub pods: String,
 }
 

@@ -78,8 +78,10 @@ impl Names {
 
     /// The same as a container's name: lower case letters, digits and hyphens, at most 63.
     pub(super) fn unique_container(&mut self, wish: &str) -> String {
-        // Room for a number behind it.
-        self.unique(&[&label(wish, LONGEST - 4)])
+        // The first has the name that prem-operator gave it; the others need room for a number behind it.
+        let (whole, short) = (label(wish, LONGEST), label(wish, LONGEST - 4));
+        let wishes = [whole.as_str(), short.as_str()];
+        self.unique(if whole == short { &wishes[..1] } else { &wishes })
     }
 }
 
@@ -115,7 +117,10 @@ mod tests {
         let mut names = Names::default();
         assert_eq!(names.unique_container("init-Mixtral_v0.1."), "init-mixtral-v0-1");
         let long = format!("init-{}", "x".repeat(80));
+        assert_eq!(names.unique_container(&long).len(), 63);
         assert_eq!(names.unique_container(&long).len(), 59);
         assert!(names.unique_container(&long).ends_with("x-2"));
+        assert_eq!(names.unique_container("init-a"), "init-a");
+        assert_eq!(names.unique_container("init-a"), "init-a-2");
     }
 }

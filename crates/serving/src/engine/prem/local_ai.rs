@@ -20,7 +20,8 @@ use crate::{
     plan::{ContainerPlan, weights::named},
 };
 
-/// Annotation of the Pods with a hash of all configuration files, so that Pods are replaced when one changes.
+/// Annotation of the Pods with a hash of all configuration files, so that Pods are replaced when one changes. Pods that
+/// prem-operator made do not have it.
 pub const CONFIG_HASH: &str = "llm-operator.io/engine-config-hash";
 /// The volume with configuration files, mounted under its name.
 const CONFIGS: &str = "configs";
@@ -61,7 +62,9 @@ pub(super) fn plan(input: &Input<'_>, models: &[PremModel], overrides: &ProbeOve
         }
     }
     if let Some(digest) = configs.digest() {
-        plan.extras.annotations.insert(CONFIG_HASH.into(), digest);
+        if input.request.form.adds() {
+            plan.extras.annotations.insert(CONFIG_HASH.into(), digest);
+        }
         plan.volumes.push(configs.volume());
         plan.init.push(copying(input, &mut names));
     }
