@@ -150,7 +150,10 @@ async fn a_deleted_child_is_made_again() {
     is_recreated::<Deployment>(&space).await;
     let status = space.wait_state("chat", "Ready").await;
     assert_eq!(status.ready_replicas, Some(2));
-    let victim = pods(&space, "chat").await.remove(0);
+    // The status may still be that of the Deployment before.
+    let victim = testkit::until("a Pod", PATIENCE, async || pods(&space, "chat").await.pop())
+        .await
+        .unwrap();
     space.delete::<Pod>(&victim).await;
     space.wait_gone::<Pod>(&victim).await;
     space
