@@ -235,7 +235,7 @@ pub struct AIDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 
-    /// GPUs of one replica, for example `1`; absent without GPUs.
+    /// GPUs of one replica, for example `1 x GPU`; absent without GPUs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
 
