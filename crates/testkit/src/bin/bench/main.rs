@@ -9,6 +9,7 @@ mod bed;
 mod cost;
 mod feed;
 mod journal;
+mod labels;
 mod local;
 mod minimal;
 mod options;
@@ -56,6 +57,7 @@ async fn bench(options: &Options) -> Result<(), String> {
     let mut report = Report::default();
     if options.plane.includes(Plane::Bare) {
         bare::measure(options, &mut report).await?;
+        labels::measure(options, &mut report).await?;
     }
     if options.plane.includes(Plane::Local) {
         local::measure(options, &mut report).await?;

@@ -12,6 +12,10 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', default_value = "10,100,1000")]
     pub sizes: Vec<usize>,
 
+    /// Number of nodes that ten labelers label, on a bare plane; 0 leaves that out
+    #[arg(long, default_value_t = 1000)]
+    pub nodes: usize,
+
     /// Which planes to measure on
     #[arg(long, value_enum, default_value_t = Plane::Both)]
     pub plane: Plane,
