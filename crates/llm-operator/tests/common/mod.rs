@@ -181,6 +181,17 @@ impl Space {
         Self::create(cluster, &serde_json::json!({ "name": name })).await
     }
 
+    /// A namespace that is there already.
+    pub async fn existing(cluster: &'static Cluster, name: &str) -> Self {
+        let space = Self {
+            namespace: name.to_owned(),
+            client: cluster.admin_client().await.unwrap(),
+            cluster,
+        };
+        space.wait_for_service_account().await;
+        space
+    }
+
     async fn create(cluster: &'static Cluster, metadata: &serde_json::Value) -> Self {
         let client = cluster.admin_client().await.unwrap();
         let namespace: Namespace =
