@@ -30,6 +30,14 @@ pub struct LoadTime {
     pub rollout_seconds: i32,
 }
 
+impl LoadTime {
+    /// The rollout's budget when the startup probe gives up after so many seconds.
+    pub fn rollout_after(self, startup_seconds: i32) -> i32 {
+        let after = startup_seconds.saturating_add(seconds(PLACEMENT_SECONDS));
+        self.rollout_seconds.max(after)
+    }
+}
+
 /// Computes both.
 pub fn load_time(request: &ServingRequest, loaded_by_init: bool) -> LoadTime {
     let transfer = weights_mib(request).unwrap_or(0).div_ceil(SLOW_MIB_S);

@@ -11,8 +11,9 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec};
 use serde_json::{Value, json};
 use serving::{
     ServingPlan, build,
-    engine::prem::{PremEngine, PremModel, PremRequest, PremSource, ProbeOverrides},
+    engine::prem::{PremEngine, PremModel, PremRequest, PremSource, ProbeOverride, ProbeOverrides},
     gpu::GpuRequest,
+    plan::Workload,
     request::{Additions, EngineRequest, PodForm, ServingRequest},
 };
 
@@ -240,6 +241,26 @@ fn additions_only_add() {
         Some(json!([{"key": "nvidia.com/gpu", "operator": "Exists"}]))
     );
     assert_eq!(stripped, bare);
+}
+
+/// A person who gives a large model half an hour is not told after twenty minutes that the rollout failed.
+#[test]
+fn a_rollout_lasts_as_long_as_the_startup_probe() {
+    let deadline = |failure_threshold| {
+        let mut request = local_ai(Vec::new(), Additions::All);
+        if let EngineRequest::Prem(prem) = &mut request.engine {
+            prem.probes.startup = Some(ProbeOverride {
+                failure_threshold,
+                ..ProbeOverride::default()
+            });
+        }
+        let Workload::Deployment(deployment) = plan(request).workload;
+        deployment.progress_deadline_seconds
+    };
+    // Ten minutes to get a node and an image, one second and so many times ten to load.
+    assert_eq!(deadline(None), 600 + 1 + 120 * 10);
+    assert_eq!(deadline(Some(300)), 600 + 1 + 300 * 10);
+    assert_eq!(deadline(Some(i32::MAX)), i32::MAX);
 }
 
 /// Regression of prem-operator's bug 6: names of init containers came twice, or were no names.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::EnvVar;
+use k8s_openapi::api::core::v1::{EnvVar, Probe};
 
 use super::{
     ContainerPlan, DeploymentPlan, IngressPlan, PodPlan, PortPlan, ServicePlan, ServingPlan, Workload,
@@ -29,6 +29,9 @@ use crate::{
 const GRACE_SECONDS: i64 = 60;
 /// Kubernetes' own number of these seconds, where nothing of ours stands.
 const DEFAULT_GRACE_SECONDS: i64 = 30;
+/// Kubernetes' own seconds between probes, and failures that count as one.
+const DEFAULT_PERIOD_SECONDS: i32 = 10;
+const DEFAULT_FAILURES: i32 = 3;
 /// Seconds in which proxies and kube-proxy learn that a Pod goes, before its engine is told.
 const DRAIN_SECONDS: i64 = 5;
 
@@ -122,8 +125,26 @@ fn workload(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<Fiel
     Workload::Deployment(DeploymentPlan {
         replicas: *replicas,
         strategy: rollout::strategy(strategy, replicas.unwrap_or(1), &engine.weights.sharing, errors),
-        progress_deadline_seconds: load_time(request, !engine.init.is_empty()).rollout_seconds,
+        progress_deadline_seconds: deadline(request, engine),
     })
+}
+
+/// No earlier than the startup probe gives up: a rollout must not be called failed while loading is still allowed.
+fn deadline(request: &ServingRequest, engine: &EnginePlan) -> i32 {
+    let budget = load_time(request, !engine.init.is_empty());
+    let theirs = request.container.startup_probe.as_ref();
+    let probe = theirs.or(engine.probes.startup.as_ref());
+    probe.map_or(budget.rollout_seconds, |probe| {
+        budget.rollout_after(patience(probe))
+    })
+}
+
+/// Seconds until the probe gives up.
+fn patience(probe: &Probe) -> i32 {
+    let period = probe.period_seconds.unwrap_or(DEFAULT_PERIOD_SECONDS);
+    let failures = probe.failure_threshold.unwrap_or(DEFAULT_FAILURES);
+    let delay = probe.initial_delay_seconds.unwrap_or(0);
+    period.saturating_mul(failures).saturating_add(delay)
 }
 
 fn pod(
