@@ -13,7 +13,7 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## The main job on a local cluster: two YAML files in, a served model out (ONCE=1: exit with a verdict)
+demo: ## The main job on a local cluster: YAML files in, a served model on every engine out (ONCE=1: exit with a verdict)
 	@$(CARGO) build --quiet --bins -p llm-operator -p testkit -p engine-sim
 	@./target/debug/demo $(if $(ONCE),--once)
 

@@ -4,7 +4,9 @@
 //! served model on the terminal, and with `--once` a verdict as the exit code.
 
 mod answer;
+mod kubectl;
 mod progress;
+mod states;
 mod steps;
 
 use std::process::ExitCode;

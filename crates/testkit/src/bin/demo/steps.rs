@@ -3,18 +3,16 @@
 //! In: the repository's manifests and examples. Out: a cluster that serves them, or which step failed and why.
 
 use std::{
-    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     time::Duration,
 };
 
 use engine_sim::Speed;
-use serde_json::Value;
 use testkit::{Cluster, NodeOptions, NodeSpec, OperatorProcess};
 
-use super::{answer, progress::Progress};
+use super::{answer, kubectl::kubectl, progress::Progress, states};
 
 /// The manifests that are the operator's own.
 const MANIFESTS: [&str; 5] = [
@@ -24,12 +22,43 @@ const MANIFESTS: [&str; 5] = [
     "config/rbac/cluster_role_binding.yaml",
     "config/rbac/leader_election_role.yaml",
 ];
-/// The examples of this family.
-const EXAMPLES: &str = "examples/llm";
-/// The example that is asked, and its model's name.
-const ASKED: (&str, &str) = ("qwen-7b", "qwen2.5-7b");
-/// How long the examples may take to serve.
-const LIMIT: Duration = Duration::from_mins(5);
+/// Examples as `kubectl apply -f` takes them, each with its story.
+const EXAMPLES: [(&str, &str); 6] = [
+    (
+        "examples/llm",
+        "models and deployments of them, from 1 to 72 billion parameters",
+    ),
+    (
+        "examples/test.yaml",
+        "LocalAI fetches tinyllama-chat from its gallery and runs it on CPUs, under foo.127.0.0.1.nip.io",
+    ),
+    (
+        "examples/prem/vllm.yaml",
+        "vLLM with Mistral 7B on one GPU, in a namespace of its own",
+    ),
+    (
+        "examples/prem/deepspeed-mii.yaml",
+        "DeepSpeed-MII with phi-2: its backend opens port 50051 when the model is loaded",
+    ),
+    (
+        "examples/prem/triton.yaml",
+        "Triton: an init container downloads an archive and unpacks the model repository",
+    ),
+    (
+        "examples/prem/generic.yaml",
+        "any container: a script on Bun, with probes and ports of its own",
+    ),
+];
+/// Who is asked: selector of the Pods, port, and the model's name.
+const ASKED: [(&str, u16, &str); 2] = [
+    ("llm-operator.io/name=qwen-7b", 8000, "qwen2.5-7b"),
+    (
+        "mlcontroller.premlabs.io/ai-deployment=simple",
+        8080,
+        "tinyllama-chat",
+    ),
+];
+const QUESTION: &str = "What does an operator do?";
 /// Simulated weights load this much faster than real ones.
 const LOADING: f64 = 10.0;
 
@@ -56,24 +85,36 @@ pub async fn demo(once: bool) -> Result<(), String> {
     let (operator, url) = start_operator(&cluster, &operator_binary).await?;
     progress.say(&format!("the operator runs ({url}/metrics)"));
 
-    let output = kubectl(&cluster, &["apply", "-f", EXAMPLES])?;
-    print!("{}", String::from_utf8_lossy(&output.stdout));
-    wait_until_served(&cluster, &progress).await?;
-    for kinds in ["llmdeployments", "deployments,services,pods"] {
-        let table = kubectl(&cluster, &["get", kinds, "-o", "wide"])?;
-        println!(
-            "\n$ kubectl get {kinds} -o wide\n{}",
-            String::from_utf8_lossy(&table.stdout)
-        );
+    for (files, story) in EXAMPLES {
+        progress.say(&format!("kubectl apply -f {files}: {story}"));
+        print!("{}", kubectl(&cluster, &["apply", "-f", files])?);
     }
-    converse(&cluster).await?;
+    states::wait_until_served(&cluster, &progress).await?;
+    for what in [
+        "llmdeployments",
+        "aideployments -A",
+        "deployments,services,ingresses,pods -A",
+    ] {
+        let args: Vec<&str> = ["get"]
+            .into_iter()
+            .chain(what.split(' '))
+            .chain(["-o", "wide"])
+            .collect();
+        println!("\n$ kubectl {}\n{}", args.join(" "), kubectl(&cluster, &args)?);
+    }
+    for asked in ASKED {
+        converse(&cluster, asked).await?;
+    }
     if once {
         println!("\ndemo: everything serves");
         return Ok(());
     }
     println!("\nThe cluster stays up until Ctrl-C. In another terminal:");
     println!("  export KUBECONFIG={}", cluster.kubeconfig().display());
-    println!("  {} get llmdeployments", cluster.kubectl_path().display());
+    println!(
+        "  {} get llmdeployments,aideployments -A",
+        cluster.kubectl_path().display()
+    );
     let _running = operator;
     std::future::pending().await
 }
@@ -136,91 +177,10 @@ async fn start_operator(cluster: &Cluster, binary: &Path) -> Result<(OperatorPro
     Ok((operator, url))
 }
 
-/// Prints each change of state until every example is Ready.
-async fn wait_until_served(cluster: &Cluster, progress: &Progress) -> Result<(), String> {
-    let mut told: BTreeMap<String, String> = BTreeMap::new();
-    let all_ready = testkit::until("the examples to serve", LIMIT, async || {
-        let seen = states(cluster)?;
-        for (name, (words, _)) in &seen {
-            if told.get(name) != Some(words) {
-                progress.say(&format!("{name:<14} {words}"));
-                told.insert(name.clone(), words.clone());
-            }
-        }
-        let waiting: Vec<&str> = seen
-            .iter()
-            .filter(|(_, (_, ready))| !ready)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if !seen.is_empty() && waiting.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{} not ready", waiting.join(", ")))
-        }
-    });
-    all_ready.await.map_err(|error| error.to_string())
-}
-
-/// Words and readiness of every LLMDeployment.
-fn states(cluster: &Cluster) -> Result<BTreeMap<String, (String, bool)>, String> {
-    let output = kubectl(cluster, &["get", "llmdeployments", "-o", "json"])?;
-    let list: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-    let items = list["items"].as_array().cloned().unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(items
-        .iter()
-        .map(|item| {
-            let state = text(&item["status"]["state"]);
-            let conditions = item["status"]["conditions"]
-                .as_array()
-                .cloned()
-                .unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
-            let message = ready
-                .map(|condition| text(&condition["message"]))
-                .unwrap_or_default();
-            (
-                text(&item["metadata"]["name"]),
-                (format!("{state:<12} {message}"), state == "Ready"),
-            )
-        })
-        .collect())
-}
-
-async fn converse(cluster: &Cluster) -> Result<(), String> {
-    let (deployment, model) = ASKED;
-    let selector = format!("llm-operator.io/name={deployment}");
-    let output = kubectl(
-        cluster,
-        &[
-            "get",
-            "pods",
-            "-l",
-            &selector,
-            "-o",
-            "jsonpath={.items[0].status.podIP}",
-        ],
-    )?;
-    let address = String::from_utf8_lossy(&output.stdout).into_owned();
-    let question = "What does an operator do?";
-    println!("$ curl http://{address}:8000/v1/chat/completions   # {model}, streamed: \"{question}\"");
-    answer::ask(&format!("http://{address}:8000"), model, question)
-        .await
-        .map(drop)
-}
-
-fn kubectl(cluster: &Cluster, args: &[&str]) -> Result<Output, String> {
-    let output = Command::new(cluster.kubectl_path())
-        .env("KUBECONFIG", cluster.kubeconfig())
-        .args(args)
-        .output()
-        .map_err(|error| format!("kubectl: {error}"))?;
-    if output.status.success() {
-        return Ok(output);
-    }
-    Err(format!(
-        "kubectl {}: {}",
-        args.join(" "),
-        String::from_utf8_lossy(&output.stderr).trim()
-    ))
+async fn converse(cluster: &Cluster, (selector, port, model): (&str, u16, &str)) -> Result<(), String> {
+    let path = "jsonpath={.items[0].status.podIP}";
+    let address = kubectl(cluster, &["get", "pods", "-l", selector, "-o", path])?;
+    let base = format!("http://{address}:{port}");
+    println!("$ curl {base}/v1/chat/completions   # {model}, streamed: \"{QUESTION}\"");
+    answer::ask(&base, model, QUESTION).await.map(drop)
 }
