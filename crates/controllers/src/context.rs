@@ -109,7 +109,7 @@ pub fn failure(error: &ApplyError) -> Failure {
     Failure::from(error)
 }
 
-/// After this time a name that somebody else's object has is tried again: two requests.
+/// After this time an object that stands in the way is looked at again: a few requests.
 const NAME_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How to go on after the apply step failed.
@@ -118,8 +118,10 @@ const NAME_PATIENCE: Duration = Duration::from_secs(20);
 /// The error itself, unless it is one that only looking again can end.
 pub fn after_error(error: &ApplyError) -> Result<Outcome, Failure> {
     match error {
-        // Nobody tells us when an object without our label goes.
-        ApplyError::NameTaken { .. } => Ok(Outcome::RequeueAfter(NAME_PATIENCE)),
+        // Nobody tells us when an object without our label goes: somebody else's, or another operator's that cannot be changed.
+        ApplyError::NameTaken { .. } | ApplyError::Immutable { .. } => {
+            Ok(Outcome::RequeueAfter(NAME_PATIENCE))
+        }
         error => Err(failure(error)),
     }
 }

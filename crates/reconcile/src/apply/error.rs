@@ -34,7 +34,9 @@ pub enum ApplyError {
         namespace: String,
     },
     /// A field cannot be changed once the object exists.
-    #[error("{kind} {name} cannot be changed in place: {message}")]
+    #[error(
+        "{kind} {name} cannot be changed in place; take the change back, or delete {kind} {name} to have it made anew: {message}"
+    )]
     Immutable {
         /// Kind of the object.
         kind: String,
