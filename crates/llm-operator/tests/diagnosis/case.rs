@@ -26,8 +26,11 @@ const GPU_TAINT: &str = "nvidia.com/gpu";
 /// tenth of the kubelet's, models load fifty times as fast; probes run in real time.
 pub async fn bed() -> &'static Bed {
     common::bed_with(|| {
-        let images = ImageTable::default()
+        let images = ImageTable::default();
+        let mii = images.find("premai/deepspeed-mii").unwrap().clone();
+        let images = images
             .with("example/private", ImageEntry::generic().private())
+            .with("example/private-mii", mii.private())
             .with("example/late", ImageEntry::generic());
         Cluster::builder()
             .node(NodeSpec::cpu("cpu-0"))

@@ -18,6 +18,7 @@ mod gpus;
 mod images;
 mod nodes;
 mod placement;
+mod prem;
 mod probes;
 mod references;
 mod truth;

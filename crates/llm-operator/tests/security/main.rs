@@ -7,5 +7,6 @@ mod common;
 
 mod network;
 mod pods;
+mod prem;
 mod rights;
 mod scene;
