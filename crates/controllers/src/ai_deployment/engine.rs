@@ -218,13 +218,16 @@ fn prem_models(
     if errors.is_empty() { Ok(all) } else { Err(errors) }
 }
 
-/// A URL is put before a shell, which would take it apart at blanks and quotes.
+/// The URL stands unquoted in a script: what no URL may hold (RFC 3986) would take it apart there, or mean several to curl.
 fn uri_problem(uri: &str) -> Option<String> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'`\\<>{}|^$*[]".contains(c);
-    let bad = uri.starts_with("http") && uri.chars().any(odd);
-    bad.then(|| {
-        format!("{uri:?} is no URL: blanks, quotes and $ \\ < > {{ }} | ^ * [ ] must be written as %XX")
-    })
+    // Brackets are around an IPv6 address and nowhere else.
+    let rest = match uri.split_once("://[") {
+        Some((_, rest)) => rest.replacen(']', "", 1),
+        None => uri.to_owned(),
+    };
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "\"`\\<>{}|^[]".contains(c);
+    let bad = uri.starts_with("http") && rest.chars().any(odd);
+    bad.then(|| format!("{uri:?} is no URL: blanks and \" ` \\ < > {{ }} | ^ [ ] must be written as %XX"))
 }
 
 /// Configuration files that a `ConfigMap` of the resource itself has to hold.
@@ -268,5 +271,31 @@ impl<'a> Files<'a> {
             name: self.config_map.to_owned(),
             data: self.data,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_one_word() {
+        for good in [
+            "phi-2",
+            "any thing",
+            "http://h/it's$5*.gguf?a=b&c=(d)",
+            "http://[fd00::1]:8080/m.gguf",
+        ] {
+            assert_eq!(uri_problem(good), None, "{good}");
+        }
+        for bad in [
+            "http://h/a b",
+            "http://h/{a,b}",
+            "http://h/[1-3].gguf",
+            "http://h/a\nb",
+            "http://[::1]/[1-3]",
+        ] {
+            assert!(uri_problem(bad).is_some(), "{bad}");
+        }
     }
 }

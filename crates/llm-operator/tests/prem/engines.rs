@@ -177,4 +177,20 @@ async fn gpus_follow_the_accelerator() {
     }
     let resources = json!(serving(&space, "requests").await.resources);
     assert_eq!(resources["requests"]["cpu"], "8");
+
+    // The same for every engine.
+    let more = json!({"accelerator": cuda, "resources": {"requests": {"nvidia.com/gpu": 3}}});
+    apply_each(&space, &|spec| {
+        for (field, value) in more.as_object().unwrap() {
+            spec["deployment"][field] = value.clone();
+        }
+    })
+    .await;
+    for (name, _) in each() {
+        let three = json!({"nvidia.com/gpu": "3"});
+        let resources = json!(serving(&space, name).await.resources);
+        assert_eq!(resources, json!({"requests": three, "limits": three}), "{name}");
+        let class = pod_spec(&space, name).await.runtime_class_name;
+        assert_eq!(class.as_deref(), Some("nvidia"), "{name}");
+    }
 }

@@ -198,7 +198,7 @@ async fn somebody_elses_file_is_not_mounted() {
         .await;
     let of_resource = ListParams::default().labels("llm-operator.io/name=chat");
     let own = files.list(&of_resource).await.unwrap().items;
-    let data: Vec<_> = own.into_iter().flat_map(|one| one.data).flatten().collect();
+    let data: Vec<_> = own.into_iter().filter_map(|one| one.data).flatten().collect();
     assert_eq!(data.len(), 1, "{data:?}");
     assert_eq!(data[0].1, "name: ours");
 }
