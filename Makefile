@@ -67,6 +67,10 @@ cluster-down: ## Stop the local cluster
 e2e: ## The same on the real cluster that KUBECONFIG names, with the image IMG (see docs/contributing.md)
 	@IMG='$(IMG)' KUBECTL='$(KUBECTL)' ./hack/e2e.sh
 
+.PHONY: kind-setup
+kind-setup: ## A kind cluster with Traefik on port 8080 and the image IMG in it (needs docker, kind, helm)
+	@IMG='$(IMG)' KUBECTL='$(KUBECTL)' DOCKER='$(DOCKER)' ./hack/kind-setup.sh
+
 .PHONY: docker-build
 docker-build: ## Build the operator's image as IMG=registry/name:tag
 	$(DOCKER) build -t $(IMG) .

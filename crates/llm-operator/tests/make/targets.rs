@@ -1,0 +1,104 @@
+//! `install`, `deploy`, `undeploy`, `uninstall` and `help` on a real control plane.
+
+use api::premlabs_io::v1alpha1::AutoNodeLabeler;
+use k8s_openapi::{
+    api::{apps::v1::Deployment, rbac::v1::ClusterRole},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Api, api::ListParams};
+use testkit::Cluster;
+
+use crate::{common::PATIENCE, make, text};
+
+/// Promises: S4-8
+#[tokio::test]
+async fn the_operator_is_installed_and_removed() {
+    let cluster = Cluster::builder().start().await.unwrap();
+    let kubeconfig = cluster.kubeconfig();
+    let kubectl = format!("KUBECTL={}", cluster.kubectl_path().display());
+    let run = async |target: &str| {
+        let args = [target, &kubectl, "IMG=example/llm-operator:test"];
+        let output = make(&args, &[("KUBECONFIG", &kubeconfig)]).await;
+        assert!(output.status.success(), "make {target}: {}", text(&output));
+    };
+    let client = cluster.admin_client().await.unwrap();
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let count = async || {
+        definitions
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .len()
+    };
+
+    run("install").await;
+    assert_eq!(count().await, api::crds().len());
+    run("deploy").await;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "llm-system");
+    let deployment = deployments.get("llm-operator").await.unwrap();
+    let containers = deployment.spec.unwrap().template.spec.unwrap().containers;
+    assert_eq!(containers[0].image.as_deref(), Some("example/llm-operator:test"));
+    let roles: Api<ClusterRole> = Api::all(client.clone());
+    assert!(roles.get_opt("llm-operator").await.unwrap().is_some());
+    run("deploy").await;
+
+    // No operator runs here, so whoever removes it must let go of what waits for it.
+    cluster
+        .apply_yaml(
+            "apiVersion: premlabs.io/v1alpha1\nkind: AutoNodeLabeler\nmetadata: {name: left, namespace: default, \
+             finalizers: [premlabs.io/node-labels, example.com/other]}\n\
+             spec: {matchExpression: {key: a, operator: Exists}, labels: {b: c}}",
+        )
+        .await
+        .unwrap();
+    run("undeploy").await;
+    assert_eq!(deployments.get_opt("llm-operator").await.unwrap(), None);
+    let labelers: Api<AutoNodeLabeler> = Api::default_namespaced(client.clone());
+    let left = labelers.get("left").await.unwrap();
+    assert_eq!(left.metadata.finalizers.unwrap(), ["example.com/other"]);
+    let patch = serde_json::json!({"metadata": {"finalizers": null}});
+    labelers
+        .patch(
+            "left",
+            &kube::api::PatchParams::default(),
+            &kube::api::Patch::Merge(patch),
+        )
+        .await
+        .unwrap();
+    run("uninstall").await;
+    testkit::until("no definition is left", PATIENCE, async || {
+        let left = count().await;
+        if left == 0 {
+            Ok(())
+        } else {
+            Err(format!("{left} definitions"))
+        }
+    })
+    .await
+    .unwrap();
+    run("undeploy").await;
+}
+
+/// Promises: S4-8
+#[tokio::test]
+async fn help_lists_what_the_documents_promise() {
+    let help = text(&make(&["help"], &[]).await);
+    for target in [
+        "kind-setup",
+        "install",
+        "deploy",
+        "test",
+        "manifests",
+        "uninstall",
+        "undeploy",
+        "help",
+        "demo",
+    ] {
+        assert!(
+            help.contains(&format!("make {target} ")),
+            "{target} is missing:\n{help}"
+        );
+    }
+    assert!(make(&["--help"], &[]).await.status.success());
+}
