@@ -75,12 +75,17 @@ impl Labelling {
         View::of(self.labelers(), self.allow_protected)
     }
 
-    /// Wakes every labeler, soon.
-    pub fn tell_labelers(&self) {
+    /// How long statuses are held back while nodes change: the more nodes, the longer.
+    pub fn status_burst(&self) -> Duration {
         let nodes = u32::try_from(self.nodes().len()).unwrap_or(u32::MAX);
         let delay = STATUS_BURST.saturating_add(STATUS_BURST_PER_NODE.saturating_mul(nodes));
+        delay.min(STATUS_BURST_LIMIT)
+    }
+
+    /// Wakes every labeler, soon.
+    pub fn tell_labelers(&self) {
         let names = self.labelers().names().into_iter();
         let keys = names.map(|(namespace, name)| ObjectKey::new(AUTO_NODE_LABELER, namespace, name));
-        self.queue.add_all(keys, delay.min(STATUS_BURST_LIMIT));
+        self.queue.add_all(keys, self.status_burst());
     }
 }

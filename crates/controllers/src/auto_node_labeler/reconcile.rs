@@ -108,6 +108,13 @@ impl AutoNodeLabelerReconciler {
     }
 }
 
+/// Whether no status tells of the present spec.
+fn is_new(object: &AutoNodeLabeler) -> bool {
+    let conditions = object.status.iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
+    ready.all(|ready| ready.observed_generation != object.metadata.generation)
+}
+
 impl Reconciler for AutoNodeLabelerReconciler {
     fn kind(&self) -> &'static str {
         AUTO_NODE_LABELER
@@ -143,10 +150,15 @@ impl Reconciler for AutoNodeLabelerReconciler {
             self.write(key, &labeler.object, &Standing::Unwatched).await?;
             return Ok(Outcome::RequeueAfter(RIGHTS_LOOK));
         };
+        // Its nodes are woken with it: a look at all of them now would find none done.
+        let (new, burst) = (is_new(&labeler.object), labelling.status_burst());
+        if new && labelling.board.waited(key, true) < burst {
+            return Ok(Outcome::RequeueAfter(burst));
+        }
         let survey = self.survey(&labeler, &view);
         let waits = survey.missing + survey.left > 0 && survey.trouble.as_ref().is_none_or(|it| it.passes);
         if labelling.board.waited(key, waits) < LABELING_PATIENCE && waits {
-            return Ok(Outcome::RequeueAfter(LABELING_LOOK));
+            return Ok(Outcome::RequeueAfter(burst.max(LABELING_LOOK)));
         }
         self.write(key, &labeler.object, &Standing::Seen(&survey)).await?;
         Ok(if waits {

@@ -18,7 +18,7 @@ use crate::{
 
 /// Labelers that are applied together cost the nodes one look. Above zero, so that the state of a watch that ends is
 /// known before anybody acts on what it took along.
-const LABELER_BURST: Duration = Duration::from_millis(150);
+const LABELER_BURST: Duration = Duration::from_millis(100);
 
 /// All nodes; `facts_changed` tells whom a change of their facts wakes.
 pub fn nodes(
