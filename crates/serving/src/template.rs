@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, LocalObjectReference, PodSpec, PodTemplateSpec, Volume};
+use k8s_openapi::{
+    api::core::v1::{Container, LocalObjectReference, PodSpec, PodTemplateSpec, Volume},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use serde_json::Value;
 
 use crate::{field_error::FieldError, request::PodRequest};
@@ -22,6 +25,8 @@ pub struct Template {
     pub init: Vec<Container>,
     /// Volumes.
     pub volumes: Vec<Volume>,
+    /// Metadata beside labels and annotations.
+    pub metadata: ObjectMeta,
     /// Every other field. What the plan decides about is taken out of it.
     pub rest: PodSpec,
 }
@@ -58,7 +63,7 @@ pub fn parse(template: &Value, place: EnginePlace) -> Result<Parsed, FieldError>
         };
         FieldError::new(path, format!("is no part of a Pod template: {}", error.inner()))
     })?;
-    let metadata = template.metadata.unwrap_or_default();
+    let mut metadata = template.metadata.unwrap_or_default();
     let mut spec = template.spec.unwrap_or_default();
     let mut containers = std::mem::take(&mut spec.containers);
     let first = (place == EnginePlace::First && !containers.is_empty()).then(|| containers.remove(0));
@@ -67,8 +72,8 @@ pub fn parse(template: &Value, place: EnginePlace) -> Result<Parsed, FieldError>
         EnginePlace::Last => (containers, Vec::new()),
     };
     let pod = PodRequest {
-        labels: metadata.labels.unwrap_or_default(),
-        annotations: metadata.annotations.unwrap_or_default(),
+        labels: metadata.labels.take().unwrap_or_default(),
+        annotations: metadata.annotations.take().unwrap_or_default(),
         node_selector: spec.node_selector.take().unwrap_or_default(),
         tolerations: spec.tolerations.take().unwrap_or_default(),
         affinity: spec.affinity.take(),
@@ -83,6 +88,7 @@ pub fn parse(template: &Value, place: EnginePlace) -> Result<Parsed, FieldError>
             after,
             init: spec.init_containers.take().unwrap_or_default(),
             volumes: spec.volumes.take().unwrap_or_default(),
+            metadata,
             rest: spec,
         },
     };

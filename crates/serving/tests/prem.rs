@@ -370,6 +370,45 @@ fn the_selector_cannot_be_overwritten() {
     );
 }
 
+/// What a template says that means something else to us than to prem-operator changes only Pods of our own making.
+#[test]
+fn pods_as_found_are_as_the_template_says() {
+    let mut request = vllm(Additions::All);
+    let constraint = json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"});
+    request.pod.topology_spread = vec![serde_json::from_value(constraint.clone()).unwrap()];
+    request.pod.template.metadata.name = Some("named".into());
+    let found = build(&plan(request.clone()))
+        .deployment_as_found
+        .unwrap()
+        .deployment;
+    let found = json!(found.spec.unwrap().template);
+    assert_eq!(found["metadata"]["name"], "named");
+    assert_eq!(found["spec"]["topologySpreadConstraints"], json!([constraint]));
+    let ours = json!(spec(request));
+    assert_ne!(ours["topologySpreadConstraints"][0]["labelSelector"], Value::Null);
+}
+
+/// A name of a model is an argument as it stands: variables in it are replaced, as prem-operator's users may count on.
+#[test]
+fn variables_in_a_models_name_are_replaced() {
+    let name = "org/$(MODEL)";
+    let mii = prem(
+        PremEngine::DeepspeedMii { uri: name.into() },
+        "i",
+        8080,
+        Additions::All,
+    );
+    for request in [local_ai(vec![model("a", name)], Additions::All), mii] {
+        assert!(
+            spec(request).containers[0]
+                .args
+                .as_ref()
+                .unwrap()
+                .contains(&name.to_owned())
+        );
+    }
+}
+
 #[test]
 fn the_service_leads_to_the_number_of_the_port() {
     let children = build(&plan(vllm(Additions::All)));

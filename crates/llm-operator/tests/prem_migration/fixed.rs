@@ -3,6 +3,7 @@
 
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
+use kube::{ResourceExt, api::ListParams};
 
 use crate::{
     New, cluster,
@@ -57,6 +58,30 @@ async fn only_the_fix_changes() {
             .await;
         assert_eq!(differences(before, &template(&now)), *paths, "{name}");
     }
+}
+
+/// Templates with many fields go on as they are.
+#[tokio::test]
+async fn what_needs_no_fix_is_kept() {
+    let space = Space::of(cluster().await, "kept").await;
+    migrate_from(&space, "kept.yaml").await;
+    let before = space
+        .api::<Deployment>()
+        .list(&ListParams::default())
+        .await
+        .unwrap();
+    assert_eq!(before.items.len(), 6);
+    let _new = New::start("kept", &[&space.namespace]).await;
+    let mut all = Vec::new();
+    for before in before.items {
+        let name = before.name_any();
+        let now = space
+            .wait("is managed", &name, |one: &Deployment| is_managed(one))
+            .await;
+        let paths = differences(&template(&before), &template(&now));
+        all.extend(paths.iter().map(|path| format!("{name} {path}")));
+    }
+    assert_eq!(all, Vec::<String>::new());
 }
 
 /// An archive that prem-operator's script never unpacked (1.7-7): the Pod that could not start is replaced by one that

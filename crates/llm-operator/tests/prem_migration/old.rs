@@ -17,7 +17,9 @@ pub const OLD: &str = "manager";
 pub fn manifest(file: &str, space: &Space) -> String {
     let path = match file {
         "test.yaml" => "examples/test.yaml".to_owned(),
-        "rich.yaml" | "fixed.yaml" => format!("crates/llm-operator/tests/prem_migration/manifests/{file}"),
+        "rich.yaml" | "fixed.yaml" | "kept.yaml" => {
+            format!("crates/llm-operator/tests/prem_migration/manifests/{file}")
+        }
         _ => format!("examples/prem/{file}"),
     };
     let text = repository_file(&path);

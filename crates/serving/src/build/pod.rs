@@ -17,7 +17,7 @@ pub fn pod_template(pod: &PodPlan) -> PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(pod.labels.clone()),
             annotations: unless_empty(&pod.annotations),
-            ..ObjectMeta::default()
+            ..pod.template.metadata.clone()
         }),
         spec: Some(pod_spec(pod)),
     }

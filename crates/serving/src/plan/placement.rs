@@ -42,7 +42,11 @@ pub fn placement(
             request.gpu.as_ref().filter(|_| request.form.adds()),
         ),
         affinity,
-        topology_spread: pod.topology_spread.iter().map(|c| spread(c, selector)).collect(),
+        topology_spread: if request.form.adds() {
+            pod.topology_spread.iter().map(|c| spread(c, selector)).collect()
+        } else {
+            pod.topology_spread.clone()
+        },
     }
 }
 
@@ -94,6 +98,7 @@ fn tolerations(theirs: &[Toleration], gpu: Option<&GpuRequest>) -> Vec<Toleratio
     tolerations
 }
 
+/// Without a selector it counts no Pod and does nothing.
 fn spread(
     constraint: &TopologySpreadConstraint,
     selector: &BTreeMap<String, String>,

@@ -3,7 +3,6 @@
 use k8s_openapi::api::core::v1::Probe;
 
 use super::{EnginePlan, Extras, Input, ProbeOverrides, nothing, probes};
-use crate::engine::env;
 
 /// The port of the backend, open when the model is loaded.
 const BACKEND: u16 = 50051;
@@ -19,7 +18,7 @@ pub(super) fn plan(input: &Input<'_>, uri: &str, overrides: &ProbeOverrides) -> 
     };
     let plan = nothing(input);
     EnginePlan {
-        args: vec!["--uri".into(), env::literal(uri)],
+        args: vec!["--uri".into(), uri.to_owned()],
         probes: overrides.onto(probes::patient(startup, "/healthz", input.port), input.port),
         extras: Extras {
             open_ports: vec![BACKEND],

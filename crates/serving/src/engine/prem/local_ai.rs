@@ -58,7 +58,7 @@ pub(super) fn plan(input: &Input<'_>, models: &[PremModel], overrides: &ProbeOve
                 let file = files.unique(&[&model.name, &model.host_name]);
                 plan.init.push(downloading(input, &mut names, &file, uri));
             }
-            PremSource::Uri(uri) => plan.args.push(env::literal(uri)),
+            PremSource::Uri(uri) => plan.args.push(uri.clone()),
         }
     }
     if let Some(digest) = configs.digest() {

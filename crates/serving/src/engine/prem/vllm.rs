@@ -3,7 +3,6 @@
 use k8s_openapi::api::core::v1::Probe;
 
 use super::{EnginePlan, Input, MODELS_VOLUME, ProbeOverrides, mount, nothing, probes, scratch};
-use crate::engine::env;
 
 /// Where the Hugging Face libraries keep what they load, of the image's user.
 const CACHE: &str = "/root/.cache/huggingface";
@@ -21,7 +20,7 @@ pub(super) fn plan(
         failure_threshold: Some(120),
         ..probes::http("/health", input.port)
     };
-    let mut args = vec!["--model".to_owned(), env::literal(uri)];
+    let mut args = vec!["--model".to_owned(), uri.to_owned()];
     for (flag, value) in [("--dtype", dtype), ("--quantization", quantization)] {
         args.extend(
             value
