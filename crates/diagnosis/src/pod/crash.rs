@@ -93,8 +93,8 @@ pub(super) fn explain(case: &Case<'_>, container: &ContainerFacts, ending: &Term
             ),
         );
     }
-    let usage = ending.exit_code == 2 && (words.contains("usage:") || words.contains("error:"));
-    if let Some(line) = line_with(words, &ARGUMENTS).or_else(|| usage.then(|| redact::cause_line(words))) {
+    let usage = || ending.exit_code == 2 && words.lines().any(is_usage);
+    if let Some(line) = line_with(words, &ARGUMENTS).or_else(|| usage().then(|| redact::cause_line(words))) {
         return Finding::new(
             Reason::EngineRefusedArguments,
             format!(
@@ -252,6 +252,12 @@ pub(super) fn capital(text: &str) -> String {
     letters.next().map_or(String::new(), |first| {
         first.to_uppercase().chain(letters).collect()
     })
+}
+
+/// A line of a program that tells its own usage, or refuses it as argparse and clap do. Exit code 2 alone does not say so:
+/// tar ends with it as well.
+fn is_usage(line: &str) -> bool {
+    line.contains("usage:") || line.contains(": error:") || line.trim_start().starts_with("error:")
 }
 
 /// The last line that contains one of the words, cleaned.

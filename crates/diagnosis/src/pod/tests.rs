@@ -285,6 +285,8 @@ fn volumes_and_sandbox() {
 #[test]
 fn endings_read_the_same_while_the_kubelet_retries() {
     let argparse = "usage: vllm serve [options]\nvllm serve: error: unrecognized arguments: --max-len 5\n";
+    let unpacking = "curl: (22) The requested URL returned error: 404\n\ngzip: stdin: unexpected end of file\n\
+                     tar: Child returned status 1\ntar: Error is not recoverable: exiting now\n";
     let oom = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.1 GiB";
     let kv = "ValueError: To serve at least one request with the models's max seq len (131072), (16.00 GiB KV cache is \
               needed, which is larger than the available KV cache memory (4.10 GiB).";
@@ -293,6 +295,16 @@ fn endings_read_the_same_while_the_kubelet_retries() {
             json!({"exitCode": 1, "reason": "Error", "message": "Traceback\nValueError: no such model\n"}),
             Reason::CrashLooping,
             "exit code 1 (restarts: 2): ValueError: no such model",
+        ),
+        (
+            json!({"exitCode": 2, "reason": "Error", "message": unpacking}),
+            Reason::CrashLooping,
+            "exit code 2 (restarts: 2): curl: (22) The requested URL returned error: 404",
+        ),
+        (
+            json!({"exitCode": 2, "reason": "Error", "message": "error: a value is required for '--port'\n"}),
+            Reason::EngineRefusedArguments,
+            "a value is required",
         ),
         (
             json!({"exitCode": 139, "reason": "Error"}),
