@@ -84,6 +84,7 @@ pub fn is_reserved(key: &str) -> bool {
     const RECOMMENDED: [&str; 5] = ["name", "instance", "component", "managed-by", "part-of"];
     key.starts_with("llm-operator.io/")
         || key == "pod-template-hash"
+        || key == PREM_NAME
         || key
             .strip_prefix("app.kubernetes.io/")
             .is_some_and(|rest| RECOMMENDED.contains(&rest))

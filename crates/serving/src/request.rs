@@ -242,6 +242,8 @@ pub enum StrategyRequest {
     /// What suits the storage: rolling where that can work.
     #[default]
     Automatic,
+    /// Kubernetes' own: a quarter of the Pods at a time, which may be missing meanwhile.
+    Kubernetes,
     /// New Pods first.
     RollingUpdate {
         /// Pods above the number of replicas; `None`: 1.
@@ -310,6 +312,8 @@ impl ServiceKind {
 pub struct ServiceRequest {
     /// Its port.
     pub port: u16,
+    /// Ports that lead to the same number, beside that one.
+    pub more_ports: Vec<u16>,
     /// Where it can be reached.
     pub kind: ServiceKind,
     /// Labels beside the operator's.

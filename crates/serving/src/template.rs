@@ -4,10 +4,10 @@
 //! when the template has it, and in [`Template`] the rest, which is passed through. It must not judge what is passed through:
 //! the API server does, when the Pods' owner is applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::{
-    api::core::v1::{Container, LocalObjectReference, PodSpec, PodTemplateSpec, Volume},
+    api::core::v1::{Container, EnvVar, HostAlias, LocalObjectReference, PodSpec, PodTemplateSpec, Volume},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use serde_json::Value;
@@ -66,6 +66,15 @@ pub fn parse(template: &Value, place: EnginePlace) -> Result<Parsed, FieldError>
     let mut metadata = template.metadata.unwrap_or_default();
     let mut spec = template.spec.unwrap_or_default();
     let mut containers = std::mem::take(&mut spec.containers);
+    let init = spec.init_containers.iter_mut().flatten();
+    for variables in containers
+        .iter_mut()
+        .chain(init)
+        .filter_map(|container| container.env.as_mut())
+    {
+        last_of_each(variables);
+    }
+    spec.host_aliases = spec.host_aliases.take().map(one_per_address);
     let first = (place == EnginePlace::First && !containers.is_empty()).then(|| containers.remove(0));
     let (before, after) = match place {
         EnginePlace::First => (Vec::new(), containers),
@@ -93,6 +102,29 @@ pub fn parse(template: &Value, place: EnginePlace) -> Result<Parsed, FieldError>
         },
     };
     Ok(Parsed { pod, engine: first })
+}
+
+/// Of two variables of one name the later one counts; server-side apply takes only one.
+pub fn last_of_each(variables: &mut Vec<EnvVar>) {
+    let mut later = BTreeSet::new();
+    variables.reverse();
+    variables.retain(|variable| later.insert(variable.name.clone()));
+    variables.reverse();
+}
+
+/// All names of one address in one entry; server-side apply takes only one.
+fn one_per_address(aliases: Vec<HostAlias>) -> Vec<HostAlias> {
+    let mut merged: Vec<HostAlias> = Vec::new();
+    for alias in aliases {
+        match merged.iter_mut().find(|one| one.ip == alias.ip) {
+            Some(one) => one
+                .hostnames
+                .get_or_insert_default()
+                .extend(alias.hostnames.unwrap_or_default()),
+            None => merged.push(alias),
+        }
+    }
+    merged
 }
 
 /// Names in order, each once: a second mention changes nothing, and server-side apply does not take one.
@@ -132,6 +164,17 @@ fn number_to_text(value: &mut Value) {
 }
 
 impl Template {
+    /// Without the containers and volumes of these names, for an engine that brings its own and whose template used to be ignored.
+    #[must_use]
+    pub fn without(mut self, containers: &[&str], volumes: &[&str]) -> Self {
+        for list in [&mut self.before, &mut self.after, &mut self.init] {
+            list.retain(|container| !containers.contains(&container.name.as_str()));
+        }
+        self.volumes
+            .retain(|volume| !volumes.contains(&volume.name.as_str()));
+        self
+    }
+
     /// Names that several containers, or several volumes, have together with `containers` and `volumes` of the engine's own.
     pub fn clashes(&self, containers: &[&str], volumes: &[&str]) -> Vec<FieldError> {
         let theirs = self.before.iter().chain(&self.after).chain(&self.init);
@@ -211,6 +254,22 @@ mod tests {
         let odd = json!({"spec": {"containers": [{"name": "a", "args": "x"}]}});
         let error = parse(&odd, EnginePlace::First).unwrap_err();
         assert_eq!(error.path, "template.spec.containers[0].args");
+    }
+
+    /// Kubernetes takes both in a Pod, server-side apply neither.
+    #[test]
+    fn what_is_said_twice_is_said_once() {
+        let template = json!({"spec": {
+            "hostAliases": [{"ip": "1.1.1.1", "hostnames": ["a"]}, {"ip": "1.1.1.1", "hostnames": ["b"]}],
+            "containers": [{"name": "x", "env": [{"name": "A", "value": "1"}, {"name": "B"}, {"name": "A", "value": "2"}]}],
+        }});
+        let pod = parse(&template, EnginePlace::Last).unwrap().pod.template;
+        let env = json!(pod.before[0].env);
+        assert_eq!(env, json!([{"name": "B"}, {"name": "A", "value": "2"}]));
+        assert_eq!(
+            json!(pod.rest.host_aliases),
+            json!([{"ip": "1.1.1.1", "hostnames": ["a", "b"]}])
+        );
     }
 
     #[test]

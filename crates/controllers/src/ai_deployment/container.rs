@@ -77,6 +77,12 @@ pub(super) fn serving_port(generic: &Generic) -> u16 {
     generic.ports.first().copied().or(asked).unwrap_or(PORT)
 }
 
+/// Where nothing tells the port but a probe, that may ask another one than clients do: prem-operator's port is kept beside it.
+pub(super) fn more_ports(generic: &Generic) -> Vec<u16> {
+    let guessed = generic.ports.is_empty() && serving_port(generic) != PORT;
+    guessed.then_some(PORT).into_iter().collect()
+}
+
 fn probed_port(probe: &Probe) -> Option<u16> {
     let http = probe.http_get.as_ref().map(|http| http.port.clone());
     let tcp = probe.tcp_socket.as_ref().map(|tcp| tcp.port.clone());
@@ -119,6 +125,8 @@ mod tests {
             (&plain, json!([]), 8000, vec![]),
         ] {
             let generic = of(container, &endpoints).unwrap();
+            let kept = port == 11434;
+            assert_eq!(!more_ports(&generic).is_empty(), kept, "{endpoints}");
             assert_eq!(
                 (serving_port(&generic), generic.ports),
                 (port, declared),

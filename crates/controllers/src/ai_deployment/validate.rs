@@ -8,7 +8,7 @@ use api::premlabs_io::v1alpha1::{
     AIDeployment, DeploymentSpec, ObjectLabels, ProbeOverride as ProbeOverrideSpec,
 };
 use k8s_openapi::{
-    api::core::v1::{EnvVar, TopologySpreadConstraint},
+    api::core::v1::TopologySpreadConstraint,
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 use serving::{
@@ -37,6 +37,9 @@ use crate::{
 
 /// The value of the label by which all Pods with models are spread.
 const SPREAD: &str = "ai-model";
+/// The engine's container and volume.
+const SERVING: &str = "serving";
+const MODELS: &str = "models";
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const ANYWAY: &str = "ScheduleAnyway";
 
@@ -68,7 +71,14 @@ pub(super) fn validate(
     let parsed = errors
         .keep(parse_template(beside.engine, &deployment))
         .unwrap_or_default();
-    let Parsed { pod, engine: first } = parsed;
+    let Parsed {
+        mut pod,
+        engine: first,
+    } = parsed;
+    if beside.engine == EngineName::Vllm {
+        // prem-operator ignored the template of this engine, so what stands in the engine's way there must not stop it here.
+        pod.template = pod.template.without(&[SERVING], &[MODELS]);
+    }
     let resources = errors.keep_all(resources(
         &deployment,
         first.as_ref().and_then(|container| container.resources.as_ref()),
@@ -80,6 +90,7 @@ pub(super) fn validate(
     };
     let access = errors.keep(access(spec.access.as_ref(), beside.operator_namespace));
     let (port, image) = port_and_image(resource, beside.engine, generic.as_ref());
+    let more_ports = generic.as_ref().map(container::more_ports).unwrap_or_default();
     let config_map = format!("{}-engine-config", name(resource));
     let engine = errors.keep_all(engine::engine(
         beside.engine,
@@ -115,10 +126,10 @@ pub(super) fn validate(
         claims: BTreeMap::new(),
         workload: WorkloadRequest::Deployment {
             replicas: deployment.replicas,
-            strategy: StrategyRequest::Automatic,
+            strategy: StrategyRequest::Kubernetes,
         },
         pod,
-        service: service(resource, port),
+        service: service(resource, port, more_ports),
         ingress: ingress(resource),
         config,
         budget: budget(beside.most_replicas),
@@ -180,23 +191,16 @@ fn model_names(models: &[Resolved]) -> String {
 }
 
 fn container(resource: &AIDeployment, image: String, resources: &Resources) -> ContainerRequest {
+    let mut env = resource.spec.env.clone().unwrap_or_default();
+    template::last_of_each(&mut env);
     ContainerRequest {
         image,
         args: resource.spec.args.clone().unwrap_or_default(),
-        env: last_of_each(resource.spec.env.as_deref().unwrap_or_default()),
+        env,
         requests: resources.requests.clone(),
         limits: resources.limits.clone(),
         ..ContainerRequest::default()
     }
-}
-
-/// Of two variables of one name the later one counts, as in a Pod; server-side apply takes only one.
-fn last_of_each(variables: &[EnvVar]) -> Vec<EnvVar> {
-    let later = |index: usize, name: &str| variables.iter().skip(index + 1).any(|one| one.name == name);
-    let last = variables.iter().enumerate();
-    last.filter(|(index, one)| !later(*index, &one.name))
-        .map(|(_, one)| one.clone())
-        .collect()
 }
 
 /// The template's Pod with what `deployment` says over it.
@@ -262,10 +266,11 @@ fn probes(deployment: &DeploymentSpec) -> ProbeOverrides {
     }
 }
 
-fn service(resource: &AIDeployment, port: u16) -> ServiceRequest {
+fn service(resource: &AIDeployment, port: u16, more_ports: Vec<u16>) -> ServiceRequest {
     let ObjectLabels { labels, annotations } = resource.spec.service.clone().unwrap_or_default();
     ServiceRequest {
         port,
+        more_ports,
         kind: ServiceKind::ClusterIp,
         labels: labels.unwrap_or_default(),
         annotations: annotated(resource, annotations),

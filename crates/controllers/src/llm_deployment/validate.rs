@@ -113,6 +113,7 @@ fn service(deployment: &LLMDeployment) -> Result<ServiceRequest, FieldError> {
     let spec = deployment.spec.service.clone().unwrap_or_default();
     Ok(ServiceRequest {
         port: parse::port("port", deployment.spec.port)?,
+        more_ports: Vec::new(),
         kind: match spec.type_.unwrap_or_default() {
             ServiceType::ClusterIP => ServiceKind::ClusterIp,
             ServiceType::NodePort => ServiceKind::NodePort,

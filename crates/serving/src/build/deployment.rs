@@ -54,7 +54,7 @@ fn of_pods(plan: &ServingPlan, workload: &DeploymentPlan, pod: &PodPlan) -> Depl
         spec: Some(DeploymentSpec {
             replicas: workload.replicas,
             selector: selector(plan),
-            strategy: Some(strategy(&workload.strategy)),
+            strategy: strategy(&workload.strategy),
             progress_deadline_seconds: Some(workload.progress_deadline_seconds),
             template: pod_template(pod),
             ..DeploymentSpec::default()
@@ -63,8 +63,9 @@ fn of_pods(plan: &ServingPlan, workload: &DeploymentPlan, pod: &PodPlan) -> Depl
     }
 }
 
-fn strategy(strategy: &Strategy) -> DeploymentStrategy {
-    match strategy {
+fn strategy(strategy: &Strategy) -> Option<DeploymentStrategy> {
+    Some(match strategy {
+        Strategy::Kubernetes => return None,
         Strategy::Recreate => DeploymentStrategy {
             type_: Some("Recreate".into()),
             rolling_update: None,
@@ -79,5 +80,5 @@ fn strategy(strategy: &Strategy) -> DeploymentStrategy {
                 max_unavailable: Some(max_unavailable.clone()),
             }),
         },
-    }
+    })
 }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 
-use super::metadata::{metadata, selector};
+use super::metadata::{guard, selector};
 use crate::plan::{Budget, ServingPlan};
 
 /// A budget, when the plan has one.
@@ -12,7 +12,7 @@ pub fn disruption_budget(plan: &ServingPlan) -> Option<PodDisruptionBudget> {
         Budget::MaxUnavailable(pods) => (None, Some(pods)),
     };
     Some(PodDisruptionBudget {
-        metadata: metadata(plan),
+        metadata: guard(plan),
         spec: Some(PodDisruptionBudgetSpec {
             min_available,
             max_unavailable,

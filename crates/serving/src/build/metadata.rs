@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 
-use crate::plan::ServingPlan;
+use crate::{plan::ServingPlan, request::PodForm};
 
 /// Metadata with the resource's own name.
 pub fn metadata(plan: &ServingPlan) -> ObjectMeta {
@@ -22,6 +22,19 @@ pub fn metadata(plan: &ServingPlan) -> ObjectMeta {
             block_owner_deletion: Some(true),
         }]),
         ..ObjectMeta::default()
+    }
+}
+
+/// Metadata of what guards the Pods. Where the form is another operator's, a person may have made such objects beside the
+/// resource, likely under its name: ours have one of their own.
+pub fn guard(plan: &ServingPlan) -> ObjectMeta {
+    let name = &plan.identity.name;
+    ObjectMeta {
+        name: Some(match plan.pod.form {
+            PodForm::Own => name.clone(),
+            PodForm::Prem(_) => format!("{name}-llm-operator"),
+        }),
+        ..metadata(plan)
     }
 }
 

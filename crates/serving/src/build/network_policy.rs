@@ -12,13 +12,13 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use super::metadata::{metadata, selector};
+use super::metadata::{guard, selector};
 use crate::{labels::OPERATOR, plan::ServingPlan, request::Access};
 
 /// The policy of the plan's Pods.
 pub fn network_policy(plan: &ServingPlan) -> NetworkPolicy {
     NetworkPolicy {
-        metadata: metadata(plan),
+        metadata: guard(plan),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(selector(plan)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
@@ -26,10 +26,13 @@ pub fn network_policy(plan: &ServingPlan) -> NetworkPolicy {
                 ports: ports(plan),
                 from: sources(&plan.access),
             }]),
-            egress: Some(vec![NetworkPolicyEgressRule {
-                ports: None,
-                to: Some(destinations()),
-            }]),
+            egress: Some(vec![
+                NetworkPolicyEgressRule {
+                    ports: None,
+                    to: Some(destinations()),
+                },
+                node_local_dns(),
+            ]),
         }),
     }
 }
@@ -43,6 +46,7 @@ fn ports(plan: &ServingPlan) -> Option<Vec<NetworkPolicyPort>> {
     };
     let others = plan.open_ports.as_ref()?.iter();
     let others = others
+        .chain(&plan.service.more_ports)
         .filter(|number| **number != plan.service.port)
         .copied()
         .map(by_number);
@@ -79,6 +83,25 @@ fn operator(namespace: &str) -> NetworkPolicyPeer {
         namespace_selector: labels("kubernetes.io/metadata.name", namespace),
         pod_selector: labels("app", OPERATOR),
         ip_block: None,
+    }
+}
+
+/// The DNS cache on many clusters' nodes has an address among the metadata addresses.
+fn node_local_dns() -> NetworkPolicyEgressRule {
+    let port = |protocol: &str| NetworkPolicyPort {
+        port: Some(IntOrString::Int(53)),
+        protocol: Some(protocol.into()),
+        end_port: None,
+    };
+    NetworkPolicyEgressRule {
+        ports: Some(vec![port("UDP"), port("TCP")]),
+        to: Some(vec![NetworkPolicyPeer {
+            ip_block: Some(IPBlock {
+                cidr: "169.254.20.10/32".into(),
+                except: None,
+            }),
+            ..NetworkPolicyPeer::default()
+        }]),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{EnvVar, Probe};
+use k8s_openapi::api::core::v1::{Container, EnvVar, Probe};
 
 use super::{
     ContainerPlan, DeploymentPlan, IngressPlan, PodPlan, PortPlan, ServicePlan, ServingPlan, Workload,
@@ -81,6 +81,7 @@ impl ServingPlan {
             service: ServicePlan {
                 port: request.service.port,
                 port_name: request.form.port_name(),
+                more_ports: request.service.more_ports,
                 kind: request.service.kind,
                 labels: service_labels,
                 annotations: request.service.annotations,
@@ -116,8 +117,9 @@ fn check_names(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<F
 /// What else a template's containers listen on nobody knows; then every port is open.
 fn open_ports(request: &ServingRequest, engine: &EnginePlan) -> Option<Vec<u16>> {
     let template = &request.pod.template;
-    let alone = template.before.is_empty() && template.after.is_empty();
-    alone.then(|| engine.extras.open_ports.clone())
+    let stays = |init: &Container| init.restart_policy.is_some();
+    let alone = template.before.is_empty() && template.after.is_empty() && !template.init.iter().any(stays);
+    engine.extras.open_ports.clone().filter(|_| alone)
 }
 
 fn workload(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<FieldError>) -> Workload {

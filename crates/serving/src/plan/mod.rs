@@ -97,6 +97,8 @@ pub enum Strategy {
     },
     /// Old Pods go first.
     Recreate,
+    /// Not said.
+    Kubernetes,
 }
 
 /// One Pod.
@@ -207,6 +209,8 @@ pub struct ServicePlan {
     pub port: u16,
     /// The name of its port and of the container's; `None`: it leads to the same number.
     pub port_name: Option<&'static str>,
+    /// Ports that lead to the same number, beside that one.
+    pub more_ports: Vec<u16>,
     /// Where it can be reached.
     pub kind: ServiceKind,
     /// Labels, the operator's among them.

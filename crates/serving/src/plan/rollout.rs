@@ -32,6 +32,7 @@ pub fn strategy(
         StrategyRequest::Recreate => Strategy::Recreate,
         StrategyRequest::Automatic if *sharing == Sharing::OnePod => Strategy::Recreate,
         StrategyRequest::Automatic => rolling(None, None, errors),
+        StrategyRequest::Kubernetes => Strategy::Kubernetes,
         StrategyRequest::RollingUpdate {
             max_surge,
             max_unavailable,

@@ -48,6 +48,7 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
         pod: PodRequest::default(),
         service: ServiceRequest {
             port: 8080,
+            more_ports: Vec::new(),
             kind: ServiceKind::ClusterIp,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),

@@ -21,7 +21,7 @@ pub(super) fn plan(input: &Input<'_>, uri: &str, overrides: &ProbeOverrides) -> 
         args: vec!["--uri".into(), uri.to_owned()],
         probes: overrides.onto(probes::patient(startup, "/healthz", input.port), input.port),
         extras: Extras {
-            open_ports: vec![BACKEND],
+            open_ports: Some(vec![BACKEND]),
             pull_secret: Some(PULL_SECRET),
             ..plan.extras
         },

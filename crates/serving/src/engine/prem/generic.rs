@@ -32,7 +32,8 @@ pub(super) fn plan(
         extras: Extras {
             pull_policy,
             declared_ports: ports.to_vec(),
-            open_ports: ports.to_vec(),
+            // What runs in it nobody knows, nor what it listens on.
+            open_ports: None,
             container: Some(Box::new(rest)),
             ..Extras::default()
         },

@@ -151,20 +151,33 @@ impl PremEngine {
 }
 
 /// What these engines decide beside what every engine does.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Extras {
     /// When the image is pulled.
     pub(crate) pull_policy: Option<ImagePullPolicy>,
     /// Ports that the container declares.
     pub(crate) declared_ports: Vec<u16>,
-    /// Ports beside the serving one on which the engine is reached.
-    pub(crate) open_ports: Vec<u16>,
+    /// Ports beside the serving one on which the engine is reached; `None`: nobody knows.
+    pub(crate) open_ports: Option<Vec<u16>>,
     /// The pull secret when the template names none.
     pub(crate) pull_secret: Option<&'static str>,
     /// Annotations of the Pods.
     pub(crate) annotations: BTreeMap<String, String>,
     /// The container of the template that becomes the engine's.
     pub(crate) container: Option<Box<Container>>,
+}
+
+impl Default for Extras {
+    fn default() -> Self {
+        Self {
+            pull_policy: None,
+            declared_ports: Vec::new(),
+            open_ports: Some(Vec::new()),
+            pull_secret: None,
+            annotations: BTreeMap::new(),
+            container: None,
+        }
+    }
 }
 
 /// Asks the engine of the request.

@@ -47,7 +47,11 @@ impl ProbeOverrides {
         };
         ProbesPlan {
             startup: one(&self.startup, probes.startup),
-            readiness: one(&self.readiness, probes.readiness),
+            // A readiness probe ends nothing, and Kubernetes takes no grace period there.
+            readiness: one(&self.readiness, probes.readiness).map(|probe| Probe {
+                termination_grace_period_seconds: None,
+                ..probe
+            }),
             liveness: one(&self.liveness, probes.liveness),
         }
     }

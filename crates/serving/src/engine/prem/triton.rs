@@ -27,7 +27,7 @@ pub(super) fn plan(
 ) -> Result<EnginePlan, Vec<FieldError>> {
     let plan = nothing(input);
     let extras = Extras {
-        open_ports: OTHER_PORTS.to_vec(),
+        open_ports: Some(OTHER_PORTS.to_vec()),
         ..plan.extras
     };
     let mut plan = EnginePlan {

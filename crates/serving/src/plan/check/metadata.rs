@@ -43,6 +43,14 @@ pub(super) fn check(request: &ServingRequest, errors: &mut Vec<FieldError>) {
         PodForm::Prem(_) => {
             check_plain_labels("podLabels", &pod.labels, errors);
             check_plain_labels("service.labels", &service.labels, errors);
+            for key in pod
+                .labels
+                .keys()
+                .filter(|key| key.starts_with("llm-operator.io/"))
+            {
+                let message = format!("the label {key:?} selects Pods of other kinds; choose another key");
+                errors.push(FieldError::new("podLabels", message));
+            }
             let name = pod.labels.get(PREM_NAME);
             if name.is_some_and(|name| *name != request.identity.name) {
                 let message = format!(
@@ -54,8 +62,10 @@ pub(super) fn check(request: &ServingRequest, errors: &mut Vec<FieldError>) {
     }
     check_annotations("podAnnotations", &pod.annotations, errors);
     check_annotations("service.annotations", &service.annotations, errors);
-    for (key, value) in &pod.annotations {
-        report("podAnnotations", pod_annotation_problem(key, value), errors);
+    if request.form == PodForm::Own {
+        for (key, value) in &pod.annotations {
+            report("podAnnotations", pod_annotation_problem(key, value), errors);
+        }
     }
     let ranges = service.annotations.get(SOURCE_RANGES);
     report(

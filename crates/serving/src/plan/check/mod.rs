@@ -39,7 +39,9 @@ pub fn check(request: &ServingRequest) -> Vec<FieldError> {
     affinity::check(request.pod.affinity.as_ref(), &mut errors);
     access::check(&request.access, &mut errors);
     names::check(request, &mut errors);
-    security::check(request, &mut errors);
+    if request.form == PodForm::Own {
+        security::check(request, &mut errors);
+    }
     errors.extend(ingress::check(request));
     errors
 }
