@@ -41,6 +41,9 @@ const QUIET: Duration = Duration::from_secs(4);
 /// What one subject did.
 #[derive(Debug, Clone, Copy)]
 struct Labelled {
+    /// Seconds until the first apply was received.
+    first: f64,
+    /// Seconds until the last was answered.
     seconds: f64,
     applies: usize,
     other_writes: usize,
@@ -84,10 +87,11 @@ fn show(size: usize, ours: &[Labelled], minimals: &[Labelled], report: &mut Repo
         percentile(&values, 50)
     };
     report.heading("Bare plane: until every node carries the labels of ten labelers");
-    report.line("    N  subject         labelled   applies  other writes    CPU s  peak MB");
+    report.line("    N  subject            first   labelled   applies  other writes    CPU s  peak MB");
     for (which, runs) in [(Which::Operator, ours), (Which::Minimal, minimals)] {
         report.line(&format!(
-            "{size:>5}  {which:<14} {:>7.2} s  {:>8.0}  {:>12.0}  {:>7.2}  {:>7.1}",
+            "{size:>5}  {which:<14} {:>7.2} s  {:>7.2} s  {:>8.0}  {:>12.0}  {:>7.2}  {:>7.1}",
+            median(runs, |run| run.first),
             median(runs, |run| run.seconds),
             median(runs, |run| count(run.applies)),
             median(runs, |run| count(run.other_writes)),
@@ -150,6 +154,7 @@ async fn run(
     }
     let after = subject.cost()?;
     let applies = requests.iter().filter(|request| request.resource == "nodes");
+    let first = applies.clone().map(|request| request.received).min();
     let last = applies.clone().map(|request| request.answered).max();
     let applies = applies.count();
     let mut at_rest = Vec::new();
@@ -158,6 +163,7 @@ async fn run(
         at_rest = writes(bed, &mut mark)?;
     }
     Ok(Labelled {
+        first: milliseconds(begun, first.unwrap_or(begun)) / 1e3,
         seconds: milliseconds(begun, last.unwrap_or(begun)) / 1e3,
         applies,
         other_writes: requests.len() - applies,
