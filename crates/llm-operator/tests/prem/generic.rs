@@ -49,7 +49,9 @@ async fn without_an_endpoint_the_service_leads_to_the_port_that_a_probe_asks() {
         .apply(&repository_file("examples/prem/generic-ollama.yaml"))
         .await;
     wait_word(&space, "ollama", "Ready").await;
-    assert_eq!(ports(&space, "ollama").await, port(11434));
+    let first = ports(&space, "ollama").await[0].clone();
+    let number = json!(11434);
+    assert_eq!((&first["port"], &first["targetPort"]), (&number, &number));
     let container = table(&space, "ollama").await;
     let gpu = json!({"nvidia.com/gpu": "1"});
     assert_eq!(container["resources"], json!({"requests": gpu, "limits": gpu}));
