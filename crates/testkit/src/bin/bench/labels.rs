@@ -33,6 +33,8 @@ const OWN_LABELS: usize = 25;
 const AT_ONCE: usize = 16;
 /// Longest that a subject may take.
 const LIMIT: Duration = Duration::from_mins(5);
+/// After its start a subject looks at every node once; that is not measured.
+const STARTED: Duration = Duration::from_secs(2);
 /// So often the audit log is read.
 const LOOK: Duration = Duration::from_millis(100);
 /// So long nothing may be written before it counts as done: longer than statuses are held back.
@@ -69,6 +71,7 @@ pub async fn measure(options: &Options, report: &mut Report) -> Result<(), Strin
                 Which::Operator => Subject::operator(&bed, &operator, &[]).await?,
                 Which::Minimal => Subject::minimal(&bed, &floor())?,
             };
+            tokio::time::sleep(STARTED).await;
             let labelled = run(&bed, &mut subject, which, &nodes, options.rest()).await?;
             eprintln!("bench: {size} nodes, {which}: {labelled:?}");
             match which {
