@@ -8,6 +8,8 @@ use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap
 use diagnosis::facts::ClaimFacts;
 use reconcile::WatchCache;
 
+use crate::ai_model_map::status::{Files, files};
+
 /// Why something that was looked up is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Absent {
@@ -30,6 +32,11 @@ pub trait Lookup {
     /// # Errors
     /// It is missing or cannot be read.
     fn model_map(&self, namespace: &str, name: &str) -> Result<Arc<AIModelMap>, Absent>;
+
+    /// Where the configuration files of a map are.
+    fn map_files(&self, map: &AIModelMap) -> Files {
+        files(map.status.as_ref(), map.metadata.generation.unwrap_or_default())
+    }
 
     /// A claim.
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>>;

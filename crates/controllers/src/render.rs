@@ -14,7 +14,7 @@ use reconcile::{ApplyError, DesiredObject};
 use serving::{field_error::FieldError, plan::ServingPlan};
 
 use crate::{
-    ai_model_map::plan::config_map,
+    ai_model_map::{plan::config_map, status::Files},
     kinds::AI_MODEL_MAP,
     lookup::{Absent, Lookup},
     serving_kind::{
@@ -57,6 +57,14 @@ impl Lookup for Input {
 
     fn model_map(&self, namespace: &str, name: &str) -> Result<Arc<AIModelMap>, Absent> {
         given(&self.model_maps, namespace, name).ok_or(Absent::Missing)
+    }
+
+    /// Rendered beside the map's own `ConfigMap`.
+    fn map_files(&self, map: &AIModelMap) -> Files {
+        match config_map(map) {
+            Ok(_) => Files::InConfigMap,
+            Err(_) => Files::Nowhere,
+        }
     }
 
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {

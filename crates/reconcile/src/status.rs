@@ -5,11 +5,14 @@
 //! same name refuses it too, unless it is a custom resource: there the server ignores the uid (seen on 1.36), and the
 //! successor is woken to put its status right.
 
+use std::collections::BTreeMap;
+
 use kube::{Client, Resource, core::ApiResource};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    apply::{ApplyError, is_about_uid, server_side_apply},
+    apply::{ApplyError, is_about_uid, merge_status, server_side_apply},
     cache::{RawObject, WriteSink, Writing},
 };
 
@@ -115,7 +118,13 @@ impl StatusWriter {
         })
         .map_err(|source| failed(kube::Error::SerdeError(source)))?;
         let writing = Writing::begin(sink, namespace, name);
-        match server_side_apply(&self.client, resource, (namespace, name), Some("status"), body).await {
+        let applied =
+            server_side_apply(&self.client, resource, (namespace, name), Some("status"), body).await;
+        let applied = match applied {
+            Ok(raw) => self.without_leftovers(target, new, raw).await,
+            refused => refused,
+        };
+        match applied {
             Ok(raw) => {
                 if target.overtaken(&raw) {
                     writing.succeeded_over_change(&raw);
@@ -132,11 +141,56 @@ impl StatusWriter {
     }
 }
 
+impl StatusWriter {
+    /// An operator before this one may have set fields that the new status does not name. We never owned them, so an apply
+    /// leaves them, and they would be told for ever.
+    async fn without_leftovers<S: Serialize + Sync>(
+        &self,
+        target: &StatusTarget,
+        new: &S,
+        written: RawObject,
+    ) -> Result<RawObject, kube::Error> {
+        let leftovers = leftovers(new, &written).map_err(kube::Error::SerdeError)?;
+        if leftovers.is_empty() {
+            return Ok(written);
+        }
+        let nothing: serde_json::Map<_, _> =
+            leftovers.into_iter().map(|field| (field, Value::Null)).collect();
+        let body = serde_json::json!({"metadata": {"uid": target.uid}, "status": nothing});
+        let body = serde_json::to_vec(&body).map_err(kube::Error::SerdeError)?;
+        let name = (target.namespace.as_str(), target.name.as_str());
+        merge_status(&self.client, &target.resource, name, body).await
+    }
+}
+
+/// Fields of the stored status that `new` does not have.
+fn leftovers<S: Serialize>(new: &S, stored: &RawObject) -> Result<Vec<String>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Stored {
+        #[serde(default)]
+        status: BTreeMap<String, Value>,
+    }
+    let stored: Stored = serde_json::from_str(stored.json())?;
+    let new = serde_json::to_value(new)?;
+    let fields = stored.status.into_keys();
+    Ok(fields.filter(|field| new.get(field).is_none()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
 
     use super::*;
+
+    #[test]
+    fn what_an_earlier_operator_said_is_found() {
+        let json =
+            r#"{"metadata": {"name": "a", "uid": "1"}, "status": {"status": "Ready", "errMsg": "old"}}"#;
+        let stored = RawObject::from_text(json).unwrap();
+        let leftovers = |new: &serde_json::Value| leftovers(new, &stored).unwrap();
+        assert_eq!(leftovers(&serde_json::json!({"status": "Ready"})), ["errMsg"]);
+        assert!(leftovers(&serde_json::json!({"status": "x", "errMsg": "y", "more": 1})).is_empty());
+    }
 
     #[test]
     fn an_edit_or_a_successor_in_the_answer_is_noticed() {

@@ -4,6 +4,7 @@
 //! The steps that it shares with every serving kind stand in [`crate::serving_kind`].
 
 mod accept;
+mod amounts;
 mod container;
 mod engine;
 mod kind;

@@ -10,7 +10,7 @@ use api::premlabs_io::v1alpha1::{
 
 use super::engine::EngineName;
 use crate::{
-    ai_model_map::status::without_files,
+    ai_model_map::status::Files,
     lookup::{Absent, Lookup},
     reason::Reason,
     serving_kind::rejection::Rejection,
@@ -123,8 +123,18 @@ fn of_map(
     else {
         return Err(no_variant(own, name, engine, reference, &variants));
     };
-    let has_files = !map.status.as_ref().is_some_and(without_files);
-    Ok(merged(entry, reference, variant, namespace == own && has_files))
+    let files = if namespace == own {
+        known.map_files(&map)
+    } else {
+        Files::Nowhere
+    };
+    let model = merged(entry, reference, variant, files != Files::Nowhere);
+    let mounts = model.config.as_ref().is_some_and(|config| config.in_map);
+    if mounts && files == Files::OnTheirWay {
+        // Pods that were replaced now would read the file as it was.
+        return Err(Rejection::Pending);
+    }
+    Ok(model)
 }
 
 fn merged(entry: &ModelEntry, reference: &ModelMapRef, variant: &ModelVariant, in_map: bool) -> Resolved {
@@ -250,6 +260,13 @@ mod tests {
             None
         }
 
+        fn map_files(&self, map: &AIModelMap) -> Files {
+            match map.metadata.generation {
+                None => Files::InConfigMap,
+                Some(_) => Files::OnTheirWay,
+            }
+        }
+
         fn operator_namespace(&self) -> &'static str {
             "llm-system"
         }
@@ -336,6 +353,17 @@ mod tests {
             let content = content.to_owned();
             assert_eq!(models[0].config, Some(ConfigFile { content, in_map }));
         }
+    }
+
+    #[test]
+    fn an_edited_map_is_waited_for_where_its_file_is_mounted() {
+        let mut edited = map("team", &variants());
+        edited.metadata.generation = Some(2);
+        let mounted = json!([{"modelMapRef": {"name": "tiny-v0.1", "variant": "q4"}}]);
+        let waits = resolved(&mounted, EngineName::LocalAi, vec![edited.clone()]);
+        assert_eq!(waits.unwrap_err(), Rejection::Pending);
+        let other = json!([{"modelMapRef": {"name": "tiny-v0.1", "variant": "awq"}}]);
+        assert!(resolved(&other, EngineName::Vllm, vec![edited]).is_ok());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use k8s_openapi::{
 };
 use serving::{field_error::FieldError, gpu::GpuRequest, quantity::Quantity};
 
+use super::amounts;
+
 const GPU: &str = "nvidia.com/gpu";
 /// The runtime class of Pods with GPUs.
 const RUNTIME_CLASS: &str = "nvidia";
@@ -85,9 +87,13 @@ pub(super) fn resources(
         requests.insert(GPU.to_owned(), Quantity::from_units(count));
         limits.insert(GPU.to_owned(), Quantity::from_units(count));
     }
+    let errors = amounts::check(&requests, &limits);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     Ok(Resources {
         runtime_class: accelerated.map(|_| RUNTIME_CLASS),
-        gpu: gpus.map(|count| GpuRequest {
+        gpu: gpus.filter(|count| *count > 0).map(|count| GpuRequest {
             count,
             resource: GPU.to_owned(),
             product: None,
@@ -135,14 +141,14 @@ fn interface(spec: &DeploymentSpec, asks: bool) -> Result<bool, FieldError> {
     }
 }
 
-/// GPUs of one replica: with an accelerator as many as are asked for and else one, without one what a limit says.
+/// GPUs of one replica: with an accelerator as many as are asked for, be it none, and else one; without one what a limit
+/// says.
 fn gpus(is_cuda: bool, asked: Option<&Quantity>, errors: &mut Vec<FieldError>) -> Option<u32> {
     let Some(asked) = asked else {
         return is_cuda.then_some(1);
     };
     let text = asked.to_api().0;
     match text.parse::<u32>() {
-        Ok(0) => None,
         Ok(count) => Some(count),
         Err(_) => {
             let message = format!("{text:?} is no number of GPUs; choose a whole number");
@@ -176,7 +182,7 @@ mod tests {
             (
                 json!({"accelerator": cuda, "resources": {"requests": {"nvidia.com/gpu": "0"}}}),
                 None,
-                None,
+                Some("nvidia"),
             ),
             // Bug 11: a limit alone is a request for GPUs as well; without an accelerator it works as it always has.
             (
@@ -194,19 +200,14 @@ mod tests {
             assert_eq!(resources.gpu.map(|gpu| gpu.count), count, "{spec}");
             assert_eq!(resources.runtime_class, class, "{spec}");
             let amount = |amounts: &Amounts| amounts.get(GPU).map(|amount| amount.to_api().0);
-            let both = count.filter(|_| class.is_some()).map(|count| count.to_string());
-            if both.is_some() {
-                assert_eq!(
-                    (amount(&resources.requests), amount(&resources.limits)),
-                    (both.clone(), both),
-                    "{spec}"
-                );
-            } else {
-                assert_eq!(
-                    amount(&resources.limits),
-                    count.map(|count| count.to_string()),
-                    "{spec}"
-                );
+            // None at all is said twice as well: Kubernetes takes no request for devices without a limit.
+            let both = class
+                .map(|_| count.unwrap_or(0))
+                .or(count)
+                .map(|count| count.to_string());
+            assert_eq!(amount(&resources.limits), both, "{spec}");
+            if class.is_some() {
+                assert_eq!(amount(&resources.requests), both, "{spec}");
             }
         }
     }

@@ -88,6 +88,7 @@ pub(super) fn validate(
     } else {
         None
     };
+    errors.0.extend(one_success(&deployment));
     let access = errors.keep(access(spec.access.as_ref(), beside.operator_namespace));
     let (port, image) = port_and_image(resource, beside.engine, generic.as_ref());
     let more_ports = generic.as_ref().map(container::more_ports).unwrap_or_default();
@@ -264,6 +265,20 @@ fn probes(deployment: &DeploymentSpec) -> ProbeOverrides {
         readiness: one(&deployment.readiness_probe),
         liveness: one(&deployment.liveness_probe),
     }
+}
+
+/// Of a probe that may end a container, Kubernetes takes no other number of successes than one.
+fn one_success(deployment: &DeploymentSpec) -> Vec<FieldError> {
+    let probes = [
+        ("startupProbe", &deployment.startup_probe),
+        ("livenessProbe", &deployment.liveness_probe),
+    ];
+    let wrong = probes.into_iter().filter(|(_, probe)| {
+        let successes = probe.as_ref().and_then(|probe| probe.success_threshold);
+        !matches!(successes, None | Some(0 | 1))
+    });
+    let error = |(name, _)| FieldError::new(format!("deployment.{name}.successThreshold"), "must be 1");
+    wrong.map(error).collect()
 }
 
 fn service(resource: &AIDeployment, port: u16, more_ports: Vec<u16>) -> ServiceRequest {

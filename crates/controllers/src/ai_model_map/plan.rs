@@ -70,7 +70,6 @@ pub fn config_map(map: &AIModelMap) -> Result<Option<ConfigMap>, Vec<FieldError>
     } in lists(&map.spec)
     {
         let variants = variants.map(Vec::as_slice).unwrap_or_default();
-        errors.extend(doubles(name, variants));
         for (place, variant) in variants.iter().enumerate() {
             let Some(file) = variant
                 .model
@@ -93,7 +92,8 @@ pub fn config_map(map: &AIModelMap) -> Result<Option<ConfigMap>, Vec<FieldError>
                     ));
                     break;
                 }
-                data.insert(key, file.clone());
+                // Of two variants of one name the first counts, as for whoever refers to it.
+                data.entry(key).or_insert_with(|| file.clone());
             }
         }
     }
@@ -110,8 +110,16 @@ pub fn config_map(map: &AIModelMap) -> Result<Option<ConfigMap>, Vec<FieldError>
 /// Longest key of a ConfigMap, by Kubernetes' rule.
 const LONGEST_KEY: usize = 253;
 
-/// One error per variant whose name an earlier one of the list has.
-fn doubles<'a>(list: &'a str, variants: &'a [ModelVariant]) -> impl Iterator<Item = FieldError> + 'a {
+/// What a person should know about a map that can be used.
+pub fn remarks(map: &AIModelMap) -> Vec<FieldError> {
+    let lists = lists(&map.spec).into_iter();
+    let doubles =
+        lists.flat_map(|list| doubles(list.name, list.variants.map(Vec::as_slice).unwrap_or_default()));
+    doubles.collect()
+}
+
+/// One remark per variant whose name an earlier one of the list has.
+fn doubles<'a>(list: &'static str, variants: &'a [ModelVariant]) -> impl Iterator<Item = FieldError> + 'a {
     let later = variants.iter().enumerate();
     later.filter_map(move |(place, variant)| {
         let first = variants[..place]
@@ -120,7 +128,7 @@ fn doubles<'a>(list: &'a str, variants: &'a [ModelVariant]) -> impl Iterator<Ite
         Some(FieldError::new(
             format!("{list}[{place}].variant"),
             format!(
-                "{} is the name of {list}[{first}] too; rename or remove one of them",
+                "{} is the name of {list}[{first}] too, which counts; rename or remove one of them",
                 variant.variant
             ),
         ))
@@ -230,10 +238,9 @@ mod tests {
     #[test]
     fn a_name_that_stands_twice_in_a_list_is_told() {
         let variant = |name: &str| serde_json::json!({"variant": name});
-        let errors = config_map(&map(&serde_json::json!({
+        let errors = remarks(&map(&serde_json::json!({
             "localai": [variant("a"), variant("b"), variant("a"), variant("a")], "vllm": [variant("a")],
-        })))
-        .unwrap_err();
+        })));
         let paths: Vec<_> = errors.iter().map(|error| error.path.as_str()).collect();
         assert_eq!(paths, ["localai[2].variant", "localai[3].variant"]);
         assert!(errors[0].message.contains("localai[0]"), "{}", errors[0]);

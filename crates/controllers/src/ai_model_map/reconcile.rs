@@ -16,7 +16,7 @@ use reconcile::{
 
 use super::{
     plan::config_map,
-    status::{Outcome, status, without_files},
+    status::{Outcome, files, status},
 };
 use crate::{
     apply::{Done, apply},
@@ -64,7 +64,8 @@ impl Reconciler for AIModelMapReconciler {
         };
         let new = status(&map, &outcome, Timestamp::now());
         write(context, key, &map, &new).await?;
-        if map.status.as_ref().is_some_and(without_files) != without_files(&new) {
+        let generation = map.metadata.generation.unwrap_or_default();
+        if files(map.status.as_ref(), generation) != files(Some(&new), generation) {
             // A status of ours wakes nobody, and whoever mounts the files has to know where they are.
             context.queue.add_all(users, Duration::ZERO);
         }

@@ -2,6 +2,8 @@
 //!
 //! In: how the steps before ended. Out: the status to store. Pure.
 
+use std::fmt::Write as _;
+
 use api::{
     premlabs_io::v1alpha1::{AIModelMap, AIModelMapStatus},
     shared::State,
@@ -16,8 +18,8 @@ use serving::field_error::FieldError;
 use super::plan;
 use crate::reason::Reason;
 
-/// [`ApplyError::reason`] of a name that somebody else's object has.
-const NAME_TAKEN: &str = "NameTaken";
+/// [`ApplyError::reason`] of what the API server cannot take at the moment.
+const PASSING: &str = "ApiUnavailable";
 
 /// How the steps before this one ended.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ pub fn status(map: &AIModelMap, outcome: &Outcome<'_>, now: Timestamp) -> AIMode
     let stored = map.status.clone().unwrap_or_default();
     let generation = map.metadata.generation.unwrap_or_default();
     let findings = [
-        accepted(outcome.accepted, generation),
+        accepted(outcome.accepted, &plan::remarks(map), generation),
         applied(outcome.applied, generation),
     ];
     let done = findings.iter().all(|finding| finding.status == Some(true));
@@ -58,22 +60,41 @@ pub fn status(map: &AIModelMap, outcome: &Outcome<'_>, now: Timestamp) -> AIMode
     }
 }
 
-/// Whether somebody else's `ConfigMap` has the map's name, so that its files are in none.
-pub fn without_files(status: &AIModelMapStatus) -> bool {
-    status
-        .conditions
-        .iter()
-        .any(|condition| condition.type_ == "Applied" && condition.reason == NAME_TAKEN)
+/// Where the files of a map are, for whoever mounts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// In the map's `ConfigMap`, as the map says.
+    InConfigMap,
+    /// In no `ConfigMap` of the map's: somebody else has the name, or it is refused.
+    Nowhere,
+    /// The map was made or edited just now.
+    OnTheirWay,
+}
+
+/// Reads it off the status of a map of this generation.
+pub fn files(status: Option<&AIModelMapStatus>, generation: i64) -> Files {
+    let conditions = status.iter().flat_map(|status| &status.conditions);
+    let mut applied = conditions.filter(|condition| condition.type_ == "Applied");
+    let applied = applied.find(|condition| condition.observed_generation == Some(generation));
+    match applied.map(|condition| (condition.status.as_str(), condition.reason.as_str())) {
+        Some(("True", _)) => Files::InConfigMap,
+        Some((_, PASSING)) | None => Files::OnTheirWay,
+        Some(_) => Files::Nowhere,
+    }
 }
 
 fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn accepted(accepted: Result<(), &[FieldError]>, generation: i64) -> Finding {
+fn accepted(accepted: Result<(), &[FieldError]>, remarks: &[FieldError], generation: i64) -> Finding {
     match accepted {
         Ok(()) => {
-            let message = "The spec is valid; an AIDeployment can refer to it.".to_owned();
+            let mut message = "The spec is valid; an AIDeployment can refer to it.".to_owned();
+            for remark in remarks {
+                // Writing to a String cannot fail.
+                let _ = write!(message, " spec.{remark}.");
+            }
             finding("Accepted", true, Reason::Accepted.as_str(), message, generation)
         }
         Err(errors) => {
@@ -162,8 +183,10 @@ mod tests {
             (status.state, status.observed_generation),
             (Some(State::Blocked), Some(1))
         );
-        assert_eq!(status.conditions[1].reason, NAME_TAKEN);
-        assert!(without_files(&status) && !without_files(&after(Ok(()))));
+        assert_eq!(files(Some(&status), 2), Files::Nowhere);
+        assert_eq!(files(Some(&after(Ok(()))), 2), Files::InConfigMap);
+        assert_eq!(files(Some(&after(Ok(()))), 3), Files::OnTheirWay, "it was edited");
+        assert_eq!(files(None, 1), Files::OnTheirWay);
         let busy = ApplyError::Retryable {
             kind: "ConfigMap".into(),
             name: "phi".into(),
@@ -171,6 +194,7 @@ mod tests {
             retry_after: None,
         };
         assert_eq!(after(Err(&busy)).state, Some(State::Ready));
+        assert_eq!(files(Some(&after(Err(&busy))), 2), Files::OnTheirWay);
     }
 
     #[test]

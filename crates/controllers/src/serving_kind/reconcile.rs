@@ -35,6 +35,9 @@ const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
 /// Only after this time what a new resource names is said to be missing.
 const REFERENT_PATIENCE: Duration = Duration::from_millis(250);
 
+/// After this time something that is brought in line by its own reconcile is looked at again, if that woke nobody.
+const PENDING_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Brings the resources of one kind to what they ask for.
 pub struct ServingReconciler<K> {
     context: Arc<Context>,
@@ -77,6 +80,9 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
 
         let scaler = context.caches.scaler_of(&key.namespace, &key.name);
         let accepted = resource.accept(context, scaler.as_deref());
+        if matches!(accepted, Err(Rejection::Pending)) {
+            return Ok(Next::RequeueAfter(PENDING_PATIENCE));
+        }
         let missing = accepted.as_ref().is_err_and(Rejection::may_come);
         if self.expecting.waits(key, missing, resource.status().is_some()) {
             return Ok(Next::RequeueAfter(REFERENT_PATIENCE));

@@ -21,6 +21,8 @@ pub enum Rejection {
     },
     /// Fields cannot be used as they are.
     Invalid(Vec<WrongField>),
+    /// Something that it names is being brought in line by its own reconcile, which wakes whoever waits.
+    Pending,
 }
 
 /// A field that cannot be used, and whose it is.
@@ -55,6 +57,7 @@ impl Rejection {
         match self {
             Self::Referent { reason, .. } => *reason,
             Self::Invalid(_) => Reason::InvalidSpec,
+            Self::Pending => Reason::ModelMapNotFound,
         }
     }
 
@@ -76,6 +79,9 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Referent { sentence, .. } => f.write_str(sentence),
+            Self::Pending => {
+                f.write_str("an AIModelMap that it names was edited and is not applied yet; wait")
+            }
             Self::Invalid(wrong) => {
                 for (place, WrongField { resource, error }) in wrong.iter().enumerate() {
                     let before = if place == 0 { "" } else { "; " };

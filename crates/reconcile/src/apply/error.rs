@@ -186,6 +186,10 @@ impl ApplyError {
             },
             422 if is_immutable(&message) => Self::Immutable { kind, name, message },
             400 | 413 | 415 | 422 => Self::Invalid { kind, name, message },
+            // Server-side apply refuses lists with two items of one key, by an answer that looks like its own fault.
+            500 if message.contains("failed to create typed patch object") => {
+                Self::Invalid { kind, name, message }
+            }
             403 if namespace_terminating(&status) => Self::NamespaceGone {
                 namespace: namespace.to_owned(),
             },

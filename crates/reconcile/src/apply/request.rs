@@ -90,6 +90,20 @@ pub(crate) async fn merge_as(
     patch(client, uri, MERGE_PATCH, body).await
 }
 
+/// Merges `body` into the status of `resource` `namespace`/`name`.
+pub(crate) async fn merge_status(
+    client: &Client,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let uri = format!(
+        "{}/status?fieldManager={FIELD_MANAGER}",
+        object_path(resource, namespace, name)
+    );
+    patch(client, uri, MERGE_PATCH, body).await
+}
+
 /// Does the `operations` of a JSON patch to `resource` `namespace`/`name`.
 pub(crate) async fn operate_as(
     client: &Client,
