@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What opens the private registry to the simulated nodes.
-async fn pull_secret(space: &Space, name: &str) {
+pub async fn pull_secret(space: &Space, name: &str) {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson",
         "stringData": {".dockerconfigjson": "{\"auths\":{\"docker.io\":{\"username\":\"u\",\"password\":\"p\"}}}"},

@@ -8,6 +8,7 @@ mod common;
 mod deepspeed;
 mod downloads;
 mod engines;
+mod examples;
 mod generic;
 mod local_ai;
 mod mistakes;
@@ -35,6 +36,7 @@ async fn bed() -> &'static common::Bed {
             .node_options(options)
             .node(NodeSpec::h100("gpu-0", 8))
             .node(NodeSpec::h100("gpu-1", 8))
+            .node(NodeSpec::h100("gpu-2", 8))
     })
     .await
 }
