@@ -35,6 +35,8 @@ pub struct Options {
     pub resync_period: Duration,
     /// The namespace in which the operator runs.
     pub operator_namespace: String,
+    /// Name of the Lease for which the replicas of this installation compete.
+    pub lease_name: String,
     /// Whether `AutoNodeLabeler`s may set labels that Kubernetes keeps for itself.
     pub allow_protected_node_labels: bool,
     /// Name of this replica, the reporting instance of its Events.
@@ -60,7 +62,8 @@ impl Operator {
             queue.clone(),
             metrics.clone(),
         );
-        let caches = Caches::start(&mut watches);
+        let manager = LabelManager::of_lease(&options.operator_namespace, &options.lease_name);
+        let caches = Caches::start(&mut watches, manager.clone());
         let context = Arc::new(Context {
             applier: Applier::new(client.clone(), caches.children()),
             status: StatusWriter::new(client.clone()),
@@ -79,7 +82,7 @@ impl Operator {
             client,
             context.clone(),
             queue.clone(),
-            LabelManager::of(&options.namespaces),
+            manager,
             options.allow_protected_node_labels,
         ));
         Self {

@@ -70,7 +70,7 @@ pub struct RunArgs {
     )]
     pub lease_namespace: String,
 
-    /// Name of the leader's Lease
+    /// Name of the leader's Lease. Two installations in one namespace need two names, elected or not: labels on nodes are known by it
     #[arg(long, env = "LEASE_NAME", default_value = "llm-operator", value_name = "NAME")]
     pub lease_name: String,
 

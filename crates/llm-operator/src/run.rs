@@ -175,6 +175,7 @@ async fn work(
         workers: usize::from(args.workers),
         resync_period: args.resync_period,
         operator_namespace: args.lease_namespace.clone(),
+        lease_name: args.lease_name.clone(),
         allow_protected_node_labels: args.allow_protected_node_labels,
         identity: identity.to_owned(),
     };

@@ -24,7 +24,7 @@ pub struct Labelling {
     pub writer: LabelWriter,
     /// Writes finalizers.
     pub finalizers: FinalizerWriter,
-    /// Whose labels are ours.
+    /// As whom labels are set.
     pub manager: LabelManager,
     /// Who tells whom what.
     pub board: Board,

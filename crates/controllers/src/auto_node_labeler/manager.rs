@@ -1,13 +1,13 @@
 //! The field manager under which labels are set on nodes, and from whom it takes labels over.
 //!
-//! In: the namespaces whose labelers are served. Out: a name. Two operators that serve different namespaces of one
-//! cluster must not remove each other's labels, so each has a manager of its own. Pure.
+//! In: the installation, told by its lease. Out: a name. Two installations on one cluster must not remove each other's
+//! labels, so each has a manager of its own; it stays the same whichever namespaces are watched. Pure.
 
-use reconcile::{cache::Namespaces, labels::Manager};
+use reconcile::labels::Manager;
 use sha2::{Digest, Sha256};
 
-/// Manager of an operator that serves the whole cluster.
-const EVERYWHERE: &str = "llm-operator-node-labels";
+/// How the manager of every installation begins.
+const PREFIX: &str = "llm-operator-node-labels:";
 
 /// Longest name that the API server takes.
 const NAME_LIMIT: usize = 128;
@@ -22,25 +22,20 @@ pub struct LabelManager {
 }
 
 impl LabelManager {
-    /// The manager for labelers of these namespaces.
-    pub fn of(namespaces: &Namespaces) -> Self {
-        let Namespaces::Only(names) = namespaces else {
+    /// The manager of the installation whose replicas compete for the Lease `namespace`/`name`.
+    pub fn of_lease(namespace: &str, name: &str) -> Self {
+        let installation = format!("{namespace}/{name}");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/');
+        if PREFIX.len() + installation.len() <= NAME_LIMIT && installation.bytes().all(plain) {
             return Self {
-                name: EVERYWHERE.to_owned(),
+                name: format!("{PREFIX}{installation}"),
             };
-        };
-        let mut names = names.clone();
-        names.sort();
-        names.dedup();
-        let readable = format!("{EVERYWHERE}:{}", names.join(","));
-        if readable.len() <= NAME_LIMIT {
-            return Self { name: readable };
         }
-        let digest = Sha256::digest(names.join(","));
+        let digest = Sha256::digest(installation);
         let mut hash = [0; 16];
         hash.copy_from_slice(&digest[..16]);
         Self {
-            name: format!("{EVERYWHERE}:{:032x}", u128::from_be_bytes(hash)),
+            name: format!("{PREFIX}{:032x}", u128::from_be_bytes(hash)),
         }
     }
 
@@ -53,61 +48,51 @@ impl LabelManager {
     pub fn is(&self, manager: Manager<'_>) -> bool {
         manager.applies && manager.name == self.name
     }
+}
 
-    /// Whether what `manager` has set for a labeler is taken over: prem-operator's labels, and those of an operator of
-    /// ours that served more or fewer namespaces, one of the two being the whole cluster.
-    pub fn succeeds(&self, manager: Manager<'_>) -> bool {
-        if !manager.applies {
-            return manager.name == PREM_OPERATOR;
-        }
-        let part = |name: &str| {
-            name.strip_prefix(EVERYWHERE)
-                .is_some_and(|rest| rest.starts_with(':'))
-        };
-        if self.name == EVERYWHERE {
-            part(manager.name)
-        } else {
-            manager.name == EVERYWHERE
-        }
-    }
+/// Whether `manager` is prem-operator, whose labels are taken over when a labeler names them.
+pub fn is_prem_operator(manager: Manager<'_>) -> bool {
+    !manager.applies && manager.name == PREM_OPERATOR
+}
+
+/// Whether the manager `name` is that of an installation of this operator: its labels are no facts about a node.
+pub fn is_of_an_installation(name: &str) -> bool {
+    name.starts_with(PREFIX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn only(names: &[&str]) -> LabelManager {
-        LabelManager::of(&Namespaces::Only(names.iter().map(ToString::to_string).collect()))
-    }
-
-    fn applying(name: &str) -> Manager<'_> {
-        Manager { name, applies: true }
+    #[test]
+    fn every_installation_has_a_manager_of_its_own() {
+        let usual = LabelManager::of_lease("llm-system", "llm-operator");
+        assert_eq!(usual.name(), "llm-operator-node-labels:llm-system/llm-operator");
+        for (namespace, name) in [
+            ("team-a", "llm-operator".to_owned()),
+            ("llm-system", "second".to_owned()),
+            ("llm-system", "x".repeat(253)),
+            ("llm-system", "a&force=true".to_owned()),
+        ] {
+            let other = LabelManager::of_lease(namespace, &name);
+            assert_ne!(other, usual);
+            assert!(other.name().len() <= NAME_LIMIT && !other.name().contains('&'));
+            assert!(is_of_an_installation(other.name()));
+            let applying = Manager {
+                name: other.name(),
+                applies: true,
+            };
+            assert!(other.is(applying) && !usual.is(applying) && !is_prem_operator(applying));
+        }
     }
 
     #[test]
-    fn operators_of_different_namespaces_have_different_managers() {
-        let all = LabelManager::of(&Namespaces::All);
-        assert_eq!(all.name(), "llm-operator-node-labels");
-        assert_eq!(only(&["b", "a", "b"]).name(), "llm-operator-node-labels:a,b");
-        let many: Vec<String> = (0..40).map(|index| format!("namespace-{index}")).collect();
-        let many = LabelManager::of(&Namespaces::Only(many));
-        assert!(many.name().len() <= NAME_LIMIT && many.name().starts_with("llm-operator-node-labels:"));
-        assert!(all.is(applying(all.name())));
-        assert!(!only(&["a"]).is(applying(all.name())));
-    }
-
-    #[test]
-    fn only_who_cannot_be_at_work_beside_us_is_succeeded() {
-        let all = LabelManager::of(&Namespaces::All);
-        let updates = |name| Manager { name, applies: false };
-        assert!(all.succeeds(updates("manager")) && only(&["a"]).succeeds(updates("manager")));
-        assert!(!all.succeeds(updates("kubectl-label")) && !all.succeeds(applying("manager")));
-        assert!(all.succeeds(applying(only(&["a"]).name())));
-        assert!(only(&["a"]).succeeds(applying(all.name())));
+    fn only_updates_of_prem_operator_are_taken_over() {
+        let manager = |name, applies| Manager { name, applies };
+        assert!(is_prem_operator(manager("manager", false)));
         assert!(
-            !only(&["a"]).succeeds(applying(only(&["b"]).name())),
-            "it may be at work"
+            !is_prem_operator(manager("manager", true)) && !is_prem_operator(manager("kubectl-label", false))
         );
-        assert!(!all.succeeds(applying(all.name())), "that is itself");
+        assert!(!is_of_an_installation("llm-operator") && !is_of_an_installation("kubelet"));
     }
 }

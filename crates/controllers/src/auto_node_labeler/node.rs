@@ -1,12 +1,12 @@
 //! A Node as the cache keeps it: the facts for the diagnosis, and its labels with whose they are. Pure.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use diagnosis::facts::NodeFacts;
 use k8s_openapi::api::core::v1::Node;
 use reconcile::{RawObject, labels::label_claims};
 
-use super::manager::LabelManager;
+use super::manager::{LabelManager, is_of_an_installation, is_prem_operator};
 
 /// A node, reduced.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,16 +39,25 @@ pub struct Label {
 pub struct Owner {
     /// We.
     pub ours: bool,
-    /// Somebody whom we succeed, see [`LabelManager::succeeds`].
+    /// prem-operator, see [`is_prem_operator`].
     pub earlier: bool,
-    /// Somebody else, one of them.
+    /// Somebody else: of several the one with the smallest name, another installation of this operator last.
     pub other: Option<Arc<str>>,
 }
 
 impl Label {
-    /// Whether it would go if we let it go: then it is no fact about the node that an expression could look at.
+    /// Whether it would go if we let it go.
     pub fn is_only_ours(&self) -> bool {
         self.owner.ours && self.owner.other.is_none()
+    }
+
+    /// Whether labelers alone have set it, ours or those of another installation: then it is no fact about the node. Two
+    /// installations whose expressions looked at each other's labels could move each other to and fro for ever.
+    pub fn is_set_by_labelers(&self) -> bool {
+        match &self.owner.other {
+            Some(other) => is_of_an_installation(other) && !self.owner.earlier,
+            None => self.owner.ours,
+        }
     }
 
     /// Whether somebody else has set it, or nobody knows who.
@@ -102,15 +111,16 @@ fn owners(managed_fields: &str, manager: &LabelManager) -> Result<HashMap<String
     let mut owners: HashMap<String, Owner> = HashMap::new();
     for claims in label_claims(managed_fields)? {
         let claimant = claims.manager();
-        let (ours, earlier) = (manager.is(claimant), manager.succeeds(claimant));
-        let name: Cow<'_, str> = claimant.name.into();
-        let name: Arc<str> = name.into();
+        let (ours, earlier) = (manager.is(claimant), is_prem_operator(claimant));
+        let name: Arc<str> = claimant.name.into();
         for key in claims.keys() {
             let owner = owners.entry(key.to_owned()).or_default();
             owner.ours |= ours;
             owner.earlier |= earlier;
-            if !ours && !earlier && owner.other.is_none() {
-                owner.other = Some(name.clone());
+            if !ours && !earlier {
+                let rank = |name: &Arc<str>| (is_of_an_installation(name), name.clone());
+                let known = owner.other.take().into_iter();
+                owner.other = known.chain([name.clone()]).min_by_key(rank);
             }
         }
     }
@@ -119,8 +129,6 @@ fn owners(managed_fields: &str, manager: &LabelManager) -> Result<HashMap<String
 
 #[cfg(test)]
 mod tests {
-    use reconcile::cache::Namespaces;
-
     use super::*;
 
     #[test]
@@ -136,17 +144,19 @@ mod tests {
         let text = serde_json::json!({
             "metadata": {
                 "name": "n", "uid": "1",
-                "labels": {"arch": "amd64", "foo": "bar", "old": "1", "shared": "x", "stray": "y"},
+                "labels": {"arch": "amd64", "foo": "bar", "old": "1", "peer": "z", "shared": "x", "stray": "y"},
                 "managedFields": [
                     entry("kubelet", "Update", &["arch"]),
                     entry("manager", "Update", &["old", "foo"]),
                     entry("kubectl-label", "Update", &["shared"]),
-                    entry("llm-operator-node-labels", "Apply", &["foo", "shared"]),
+                    entry("helm", "Apply", &["shared"]),
+                    entry("llm-operator-node-labels:a/b", "Apply", &["peer", "arch"]),
+                    entry("llm-operator-node-labels:s/l", "Apply", &["foo", "shared"]),
                 ],
             },
         });
         let raw = RawObject::from_text(text.to_string()).unwrap();
-        let record = NodeRecord::read(&raw, &LabelManager::of(&Namespaces::All)).unwrap();
+        let record = NodeRecord::read(&raw, &LabelManager::of_lease("s", "l")).unwrap();
         let told: Vec<(&str, bool, bool, bool)> = record
             .labels
             .iter()
@@ -165,14 +175,17 @@ mod tests {
                 ("arch", false, false, true),
                 ("foo", true, true, false),
                 ("old", false, true, false),
+                ("peer", false, false, true),
                 ("shared", false, false, true),
                 ("stray", false, false, true),
             ]
         );
-        assert_eq!(
-            record.labels.get("arch").unwrap().owner.other.as_deref(),
-            Some("kubelet")
-        );
+        let other = |key: &str| record.labels.get(key).unwrap().owner.other.as_deref();
+        assert_eq!(other("arch"), Some("kubelet"), "an installation is told last");
+        assert_eq!(other("shared"), Some("helm"), "always the same one of several");
+        let by_labelers = record.labels.iter().filter(|label| label.is_set_by_labelers());
+        let by_labelers: Vec<&str> = by_labelers.map(|label| &*label.key).collect();
+        assert_eq!(by_labelers, ["foo", "peer"]);
         assert!(record.labels.get("none").is_none());
     }
 }

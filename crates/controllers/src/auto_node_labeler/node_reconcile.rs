@@ -12,6 +12,7 @@ use reconcile::{
 use super::{
     board::Trouble,
     labelling::Labelling,
+    manager::is_prem_operator,
     node::NodeRecord,
     plan::{NodePlan, Step, plan},
 };
@@ -77,10 +78,9 @@ impl NodeReconciler {
         let written = match &plan.step {
             Step::Rest => return Ok(None),
             Step::Take(keys) => {
-                let from = |manager: reconcile::labels::Manager<'_>| labelling.manager.succeeds(manager);
                 let writer = &labelling.writer;
                 writer
-                    .take_claims(&target, keys, from, labelling.nodes(), news)
+                    .take_claims(&target, keys, is_prem_operator, labelling.nodes(), news)
                     .await
             }
             Step::Apply => {

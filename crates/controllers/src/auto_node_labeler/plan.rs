@@ -4,13 +4,14 @@
 //! step that leads there, a verdict per rule. It depends on nothing that the labelers themselves have set: the same node
 //! and the same rules always give the same labels, so nothing can flap.
 //!
-//! * Facts about the node are the labels that others have set. A label of others is never changed.
+//! * Facts about the node are the labels that others have set, other installations of this operator excepted. A label of
+//!   others is never changed.
 //! * In the first round every rule looks at the facts. In the next, `Exists` and `In` look at the labels of the rounds
 //!   before as well, since prem-operator's labelers could build on each other; `NotIn` and `DoesNotExist` cannot.
 //! * The first to set a key wins: an earlier round, then the older labeler.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 
@@ -68,17 +69,14 @@ impl NodePlan<'_> {
 
 /// Plans one node. With `hold`, labels of ours that no rule asks for stay: a rule may be unknown.
 pub fn plan<'a>(node: &'a NodeLabels, rules: &[&'a Rule], hold: bool) -> NodePlan<'a> {
-    let mut draft = Draft {
-        node,
-        set: BTreeMap::new(),
-        verdicts: rules.iter().map(|_| None).collect(),
-    };
-    let mut round: Vec<usize> = draft.matching(rules, |_| true);
-    while !round.is_empty() {
-        for place in round {
-            draft.admit(place, rules[place]);
+    let mut draft = Draft::of(node, rules, BTreeSet::new());
+    for key in draft.claimable(rules) {
+        let mut claims = draft.claims.clone();
+        claims.insert(key);
+        let tried = Draft::of(node, rules, claims);
+        if tried.carries_its_claims() {
+            draft = tried;
         }
-        round = draft.matching(rules, |rule| rule.test.is_positive());
     }
     draft.finish(rules, hold)
 }
@@ -86,22 +84,74 @@ pub fn plan<'a>(node: &'a NodeLabels, rules: &[&'a Rule], hold: bool) -> NodePla
 /// A plan in the making.
 struct Draft<'a> {
     node: &'a NodeLabels,
+    /// Labels of prem-operator that count as ours: they are to be taken over.
+    claims: BTreeSet<&'a str>,
     /// What rules have set: value, and the first rule.
     set: BTreeMap<&'a str, (&'a str, usize)>,
     verdicts: Vec<Option<Verdict<'a>>>,
 }
 
 impl<'a> Draft<'a> {
-    /// A label that is there without us.
-    fn fact(&self, key: &str) -> Option<&'a Label> {
-        self.node.get(key).filter(|label| !label.is_only_ours())
+    fn of(node: &'a NodeLabels, rules: &[&'a Rule], claims: BTreeSet<&'a str>) -> Self {
+        let mut draft = Self {
+            node,
+            claims,
+            set: BTreeMap::new(),
+            verdicts: rules.iter().map(|_| None).collect(),
+        };
+        let mut round: Vec<usize> = draft.matching(rules, |_| true);
+        while !round.is_empty() {
+            for place in round {
+                draft.admit(place, rules[place]);
+            }
+            round = draft.matching(rules, |rule| rule.test.is_positive());
+        }
+        draft
     }
 
+    /// Labels that prem-operator alone has set as a rule that matches wants them.
+    fn claimable(&self, rules: &[&'a Rule]) -> BTreeSet<&'a str> {
+        let matching = rules
+            .iter()
+            .zip(&self.verdicts)
+            .filter(|(_, verdict)| verdict.is_some());
+        let wanted = matching.flat_map(|(rule, _)| &rule.labels);
+        wanted
+            .filter(|(key, value)| {
+                let label = self.node.get(key);
+                label.is_some_and(|label| {
+                    label.value == **value
+                        && label.owner.earlier
+                        && !label.owner.ours
+                        && !label.is_of_others()
+                })
+            })
+            .map(|(key, _)| &**key)
+            .collect()
+    }
+
+    /// Whether every label that is to be taken over is still asked for, with its value, when it is no fact any more. One on
+    /// which the rule that names it rests itself is not: taken over it would go, and the rule would end itself.
+    fn carries_its_claims(&self) -> bool {
+        let mut claims = self.claims.iter();
+        claims.all(|key| {
+            let set = self.set.get(key).map(|(value, _)| *value);
+            set.is_some() && set == self.node.get(key).map(|label| &*label.value)
+        })
+    }
+
+    /// Whether a label would be there without us.
+    fn stays(&self, label: &Label) -> bool {
+        !label.is_only_ours() && !self.claims.contains(&*label.key)
+    }
+
+    /// What an expression sees.
     fn value(&self, key: &str) -> Option<&'a str> {
-        match self.set.get(key) {
-            Some((value, _)) => Some(value),
-            None => self.fact(key).map(|label| &*label.value),
+        if let Some((value, _)) = self.set.get(key) {
+            return Some(value);
         }
+        let label = self.node.get(key)?;
+        (self.stays(label) && !label.is_set_by_labelers()).then_some(&*label.value)
     }
 
     /// The rules that match now and did not before.
@@ -119,7 +169,7 @@ impl<'a> Draft<'a> {
     fn admit(&mut self, place: usize, rule: &'a Rule) {
         let mut verdict = Verdict::default();
         for (key, value) in &rule.labels {
-            if let Some(label) = self.fact(key) {
+            if let Some(label) = self.node.get(key).filter(|label| self.stays(label)) {
                 if label.value != *value {
                     verdict.taken.push((key, label.owner.other.as_ref()));
                 }
@@ -152,8 +202,8 @@ impl<'a> Draft<'a> {
                 let refused = verdict.overruled.iter().any(|(one, _)| *one == &**key)
                     || verdict.taken.iter().any(|(one, _)| *one == &**key);
                 verdict.missing |= !there && !refused;
-                // What is there as we want it is claimed when it is ours already, or left by an earlier manager alone.
-                let ours = known.is_some_and(|label| label.owner.ours || !label.is_of_others());
+                // What is there as we want it is claimed when it is ours already.
+                let ours = known.is_some_and(|label| label.owner.ours);
                 if there && ours && !refused {
                     labels.insert(key, value);
                 }

@@ -18,6 +18,10 @@ fn exists(key: &str, labels: &[(&str, &str)]) -> Rule {
     rule(key, Test::Exists, labels)
 }
 
+fn rule_of_absent(key: &str, labels: &[(&str, &str)]) -> Rule {
+    rule(key, Test::DoesNotExist, labels)
+}
+
 fn label(key: &str, value: &str, owner: Owner) -> Label {
     Label {
         key: key.into(),
@@ -232,6 +236,59 @@ fn labels_of_the_earlier_operator_are_taken_over_changed_and_removed() {
         let (node, _) = follow(node, &rules);
         assert_eq!(node.get("foo").map(|label| &*label.value), left);
     }
+}
+
+#[test]
+fn a_label_that_a_rule_rests_on_is_not_taken_over() {
+    // It would be claimed, be no fact any more, be asked for by nobody, and go; whoever has set it would set it again.
+    let itself = exists("foo", &[("foo", "baz"), ("more", "1")]);
+    let node = NodeLabels::new([kubelets("arch", "a"), earlier("foo", "baz")]);
+    let (node, writes) = follow(node, &[&itself]);
+    assert_eq!(
+        (writes, values(&node)),
+        (1, vec![("arch", "a"), ("foo", "baz"), ("more", "1")])
+    );
+    assert!(!node.get("foo").unwrap().owner.ours);
+    let told = plan(&node, &[&itself], false);
+    assert!(told.verdicts[0].as_ref().unwrap().is_labeled());
+    let (node, _) = follow(node, &[]);
+    assert_eq!(values(&node), [("arch", "a"), ("foo", "baz")]);
+    // Two that rest on each other; one of the two may be taken over, and both stay.
+    let (one, other) = (exists("b", &[("a", "1")]), exists("a", &[("b", "1")]));
+    let both = NodeLabels::new([earlier("a", "1"), earlier("b", "1")]);
+    let (node, _) = follow(both, &[&one, &other]);
+    assert_eq!(values(&node), [("a", "1"), ("b", "1")]);
+    // One that another rule sets as well does not rest on itself.
+    let base = exists("arch", &[("foo", "baz")]);
+    let node = NodeLabels::new([kubelets("arch", "a"), earlier("foo", "baz")]);
+    let (node, _) = follow(node, &[&itself, &base]);
+    assert!(node.get("foo").unwrap().is_only_ours());
+    // Nor is one claimed that would change with it: an older rule wants another value.
+    let older = exists("arch", &[("foo", "qux")]);
+    let node = NodeLabels::new([kubelets("arch", "a"), earlier("foo", "baz")]);
+    let (node, writes) = follow(node, &[&older, &base]);
+    assert_eq!((writes, &*node.get("foo").unwrap().value), (0, "baz"));
+}
+
+#[test]
+fn another_installation_keeps_what_it_has_set_and_is_no_fact() {
+    let peers = |key: &str, value: &str| {
+        let mut label = kubelets(key, value);
+        label.owner.other = Some("llm-operator-node-labels:other/llm-operator".into());
+        label
+    };
+    let rule = exists("arch", &[("tier", "gold"), ("same", "1")]);
+    let absent = rule_of_absent("tier", &[("plain", "yes")]);
+    let builds = exists("same", &[("never", "1")]);
+    let node = NodeLabels::new([kubelets("arch", "a"), peers("tier", "lead"), peers("same", "1")]);
+    let (node, writes) = follow(node, &[&rule, &absent, &builds]);
+    let told = plan(&node, &[&rule, &absent, &builds], false);
+    assert_eq!(told.verdicts[0].as_ref().unwrap().taken.len(), 1);
+    assert_eq!((writes, &*node.get("tier").unwrap().value), (1, "lead"));
+    assert!(node.get("plain").is_some(), "a label of labelers is no fact");
+    assert!(node.get("never").is_none() && told.verdicts[2].is_none());
+    let (node, _) = follow(node, &[]);
+    assert_eq!(values(&node), [("arch", "a"), ("same", "1"), ("tier", "lead")]);
 }
 
 #[test]

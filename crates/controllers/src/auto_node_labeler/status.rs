@@ -14,6 +14,7 @@ use reconcile::{
 
 use super::{
     labeler::Refusal,
+    manager::is_of_an_installation,
     reasons::Reason,
     survey::{Dispute, Holder, Survey},
 };
@@ -202,6 +203,10 @@ fn conflict(key: &str, dispute: &Dispute, survey: &Survey, namespace: &str) -> S
 
 fn taken(key: &str, dispute: &Dispute, survey: &Survey) -> String {
     let holder = match &dispute.holder {
+        // Its name would tell a tenant of other people's namespaces.
+        Some(Holder::Manager(manager)) if is_of_an_installation(manager) => {
+            "another installation of this operator has".to_owned()
+        }
         Some(Holder::Manager(manager)) => format!("{manager} has"),
         _ => "somebody else has".to_owned(),
     };

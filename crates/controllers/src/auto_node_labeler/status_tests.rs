@@ -110,6 +110,16 @@ fn a_label_of_somebody_else_is_told_with_the_way_out() {
         "{message}"
     );
     assert!(message.contains("kubectl label node gpu-0 tier-"), "{message}");
+    let peer = Holder::Manager(Arc::from("llm-operator-node-labels:secret/lease"));
+    let survey = Survey {
+        taken: [("tier".to_owned(), dispute(Some(peer)))].into(),
+        ..survey
+    };
+    let (_, _, message, _) = told(&Standing::Seen(&survey));
+    assert!(
+        message.contains("another installation of this operator has") && !message.contains("secret"),
+        "{message}"
+    );
 }
 
 #[test]

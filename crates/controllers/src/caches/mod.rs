@@ -60,8 +60,8 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// Starts every watch.
-    pub fn start(watches: &mut Watches) -> Self {
+    /// Starts every watch. `manager` is the one that sets labels on nodes.
+    pub fn start(watches: &mut Watches, manager: LabelManager) -> Self {
         let deployments = watches.start(
             CacheSpec::typed::<LLMDeployment>(|object| object)
                 .index(triggers::root_keys)
@@ -90,7 +90,7 @@ impl Caches {
             (AI_MODEL_MAP, model_maps.clone()),
         ]);
         let pods = Pods::start(watches, &serving);
-        let (manager, waiting) = (LabelManager::of(watches.namespaces()), serving.clone());
+        let waiting = serving.clone();
         let nodes = watches.start(labels::nodes(manager, move |change| {
             triggers::node_changed(change, &waiting)
         }));

@@ -1,6 +1,7 @@
 //! A namespace with an operator of its own, which reaches the API server through a proxy that can be told to fail.
 //!
-//! Such operators watch only their own namespace and lead without a lease, so that tests of one cluster do not meet.
+//! Such operators watch only their own namespace and lead without asking for their lease, so that tests of one cluster do
+//! not meet.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 use std::fmt::Write as _;
@@ -92,7 +93,15 @@ async fn start(
     args: &[&str],
 ) -> Operator {
     let access = operator_access(cluster).await.through(&proxy.url());
-    let all = [&["--leader-elect", "false", "--watch-namespace", namespace], args].concat();
+    let own = [
+        "--leader-elect",
+        "false",
+        "--lease-name",
+        namespace,
+        "--watch-namespace",
+        namespace,
+    ];
+    let all = [&own, args].concat();
     let mut operator = spawn_operator(&access, name, &all);
     let url = format!("{}/readyz", operator.url);
     operator.process.wait_ready(&url, super::PATIENCE).await.unwrap();

@@ -71,7 +71,7 @@ async fn without_the_right_to_write_nodes() {
             &labels,
         ))
         .await;
-    let args = ["--leader-elect", "false", "--watch-namespace", namespace.as_str()];
+    let args = alone(&namespace);
 
     // First with the right, so that there is something to leave behind.
     let shipped = repository_file("config/rbac/cluster_role.yaml");
@@ -150,7 +150,7 @@ async fn without_the_right_to_watch_nodes() {
     let without = shipped.replace("[\"pods\", \"nodes\", \"events\"]", "[\"pods\", \"events\"]");
     assert_ne!(shipped, without);
     let access = account("no-nodes-watch", &without).await;
-    let args = ["--leader-elect", "false", "--watch-namespace", namespace.as_str()];
+    let args = alone(&namespace);
     let _operator = ready(&access, "no-nodes-watch", &args).await;
     let labels = [(key("tier"), "gold")].into();
     space
@@ -194,7 +194,7 @@ async fn no_label_goes_because_labelers_cannot_be_seen() {
     assert_ne!(shipped, without);
     let access = account("unseen", &without).await;
     let namespace = stand.space.namespace.clone();
-    let args = ["--leader-elect", "false", "--watch-namespace", namespace.as_str()];
+    let args = alone(&namespace);
     let operator = ready(&access, "unseen", &args).await;
     // It works: it has looked at the nodes, and at a change of one.
     scene.label("a", "noise=1").await;
@@ -212,6 +212,18 @@ async fn no_label_goes_because_labelers_cannot_be_seen() {
     scene
         .wait_labels("a", &[("gpu", "h100"), ("tier", "gold"), ("noise", "1")])
         .await;
+}
+
+/// Flags of an operator of one namespace, an installation of its own.
+fn alone(namespace: &str) -> [&str; 6] {
+    [
+        "--leader-elect",
+        "false",
+        "--lease-name",
+        namespace,
+        "--watch-namespace",
+        namespace,
+    ]
 }
 
 async fn ready(access: &testkit::Access, name: &str, args: &[&str]) -> crate::common::Operator {

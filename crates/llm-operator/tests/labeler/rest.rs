@@ -43,6 +43,8 @@ async fn one_apply_per_node_and_none_at_rest() {
     let args = [
         "--leader-elect",
         "false",
+        "--lease-name",
+        &name,
         "--watch-namespace",
         &name,
         "--resync-period",

@@ -103,7 +103,7 @@ impl Scene {
     /// Writes to nodes that this test's operator has sent since `mark`.
     pub async fn node_writes(&self, mark: &Mark) -> Vec<Request> {
         let manager = format!(
-            "fieldManager=llm-operator-node-labels:{}",
+            "fieldManager=llm-operator-node-labels:llm-system/{}",
             self.stand.space.namespace
         );
         let mut requests = requests(cluster().await, mark);

@@ -63,7 +63,9 @@ async fn labelers_of_several_namespaces() {
         .collect();
     assert_eq!(writes.len(), 1, "one apply with the union: {writes:?}");
     assert!(
-        writes[0].uri.ends_with("fieldManager=llm-operator-node-labels"),
+        writes[0]
+            .uri
+            .ends_with("fieldManager=llm-operator-node-labels:llm-system/llm-operator"),
         "{writes:?}"
     );
 
