@@ -12,5 +12,6 @@ mod details;
 mod generate;
 mod pipeline;
 mod prem;
+mod prem_pipeline;
 mod rest;
 mod words;

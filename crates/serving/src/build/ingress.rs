@@ -8,7 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use super::metadata::{metadata, unless_empty};
+use super::metadata::{list_unless_empty, metadata, unless_empty};
 use crate::plan::{IngressPlan, ServingPlan};
 
 /// An Ingress that leads everything under each host to the Service, when the plan has one.
@@ -52,10 +52,12 @@ fn rule(plan: &ServingPlan, host: &str) -> IngressRule {
     }
 }
 
+/// A rule without a host stands for all of them; a certificate names hosts, or is for all by naming none.
 fn tls(ingress: &IngressPlan) -> Option<Vec<IngressTLS>> {
     let secret = ingress.tls_secret.clone()?;
+    let named = ingress.hosts.iter().filter(|host| !host.is_empty()).cloned();
     Some(vec![IngressTLS {
-        hosts: Some(ingress.hosts.clone()),
+        hosts: list_unless_empty(&named.collect::<Vec<_>>()),
         secret_name: Some(secret),
     }])
 }
