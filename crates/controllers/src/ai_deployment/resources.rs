@@ -92,7 +92,8 @@ pub(super) fn resources(
         return Err(errors);
     }
     Ok(Resources {
-        runtime_class: accelerated.map(|_| RUNTIME_CLASS),
+        // Without GPUs prem-operator left the Pods to the cluster's own runtime.
+        runtime_class: accelerated.filter(|count| *count > 0).map(|_| RUNTIME_CLASS),
         gpu: gpus.filter(|count| *count > 0).map(|count| GpuRequest {
             count,
             resource: GPU.to_owned(),
@@ -148,14 +149,12 @@ fn gpus(is_cuda: bool, asked: Option<&Quantity>, errors: &mut Vec<FieldError>) -
         return is_cuda.then_some(1);
     };
     let text = asked.to_api().0;
-    match text.parse::<u32>() {
-        Ok(count) => Some(count),
-        Err(_) => {
-            let message = format!("{text:?} is no number of GPUs; choose a whole number");
-            errors.push(FieldError::new("deployment.resources", message));
-            None
-        }
+    let count = text.parse::<u32>().ok();
+    if count.is_none() {
+        let message = format!("{text:?} is no number of GPUs; choose a whole number");
+        errors.push(FieldError::new("deployment.resources", message));
     }
+    count
 }
 
 #[cfg(test)]
@@ -182,7 +181,7 @@ mod tests {
             (
                 json!({"accelerator": cuda, "resources": {"requests": {"nvidia.com/gpu": "0"}}}),
                 None,
-                Some("nvidia"),
+                None,
             ),
             // Bug 11: a limit alone is a request for GPUs as well; without an accelerator it works as it always has.
             (
@@ -201,12 +200,11 @@ mod tests {
             assert_eq!(resources.runtime_class, class, "{spec}");
             let amount = |amounts: &Amounts| amounts.get(GPU).map(|amount| amount.to_api().0);
             // None at all is said twice as well: Kubernetes takes no request for devices without a limit.
-            let both = class
-                .map(|_| count.unwrap_or(0))
-                .or(count)
-                .map(|count| count.to_string());
+            let accelerated = spec.get("accelerator").is_some();
+            let both = accelerated.then(|| count.unwrap_or(0)).or(count);
+            let both = both.map(|count| count.to_string());
             assert_eq!(amount(&resources.limits), both, "{spec}");
-            if class.is_some() {
+            if accelerated {
                 assert_eq!(amount(&resources.requests), both, "{spec}");
             }
         }

@@ -77,7 +77,7 @@ async fn what_is_removed_goes() {
         "args": null,
         "deployment": {
             "labels": null, "annotations": null, "nodeSelector": null, "startupProbe": null,
-            "template": {"metadata": null, "spec": {"tolerations": null, "imagePullSecrets": null, "volumes": null,
+            "template": {"spec": {"tolerations": null, "imagePullSecrets": null, "volumes": null,
                 "containers": null}},
         },
     }});
