@@ -8,8 +8,7 @@ use api::premlabs_io::v1alpha1::{
     AIDeployment, DeploymentSpec, ObjectLabels, ProbeOverride as ProbeOverrideSpec,
 };
 use k8s_openapi::{
-    api::core::v1::TopologySpreadConstraint,
-    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    api::core::v1::TopologySpreadConstraint, apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use serving::{
     engine::prem::{PremRequest, ProbeOverride, ProbeOverrides},
@@ -17,8 +16,8 @@ use serving::{
     labels::{PREM_NAME, PREM_SPREAD},
     plan::IngressPlan,
     request::{
-        Additions, BudgetRequest, ContainerRequest, EngineRequest, Identity, ModelRequest, PodForm,
-        PodRequest, ServiceKind, ServiceRequest, ServingRequest, StrategyRequest, WorkloadRequest,
+        Additions, ContainerRequest, EngineRequest, Identity, ModelRequest, PodForm, PodRequest, ServiceKind,
+        ServiceRequest, ServingRequest, StrategyRequest, WorkloadRequest,
     },
     template::{self, EnginePlace, Parsed},
 };
@@ -31,7 +30,7 @@ use super::{
 };
 use crate::{
     kinds::{AI_DEPLOYMENT, PREM_GROUP, PREM_VERSION},
-    llm_deployment::validate::access,
+    llm_deployment::validate::{access, budget},
     llm_model::parse::Errors,
 };
 
@@ -89,6 +88,7 @@ pub(super) fn validate(
         None
     };
     errors.0.extend(one_success(&deployment));
+    let budget = errors.keep(budget(spec.disruption_budget.as_ref(), beside.most_replicas));
     let access = errors.keep(access(spec.access.as_ref(), beside.operator_namespace));
     let (port, image) = port_and_image(resource, beside.engine, generic.as_ref());
     let more_ports = generic.as_ref().map(container::more_ports).unwrap_or_default();
@@ -100,7 +100,9 @@ pub(super) fn validate(
         &config_map,
         generic,
     ));
-    let (Some(resources), Some(access), Some((engine, config))) = (resources, access, engine) else {
+    let (Some(resources), Some(budget), Some(access), Some((engine, config))) =
+        (resources, budget, access, engine)
+    else {
         return Err(errors.0);
     };
     let runtime_class = pod.runtime_class.clone();
@@ -133,7 +135,7 @@ pub(super) fn validate(
         service: service(resource, port, more_ports),
         ingress: ingress(resource),
         config,
-        budget: budget(beside.most_replicas),
+        budget,
         access,
     })
 }
@@ -309,13 +311,4 @@ fn annotated(resource: &AIDeployment, theirs: Option<BTreeMap<String, String>>) 
     let mut annotations = BTreeMap::from([(PREM_NAME.to_owned(), name(resource).to_owned())]);
     annotations.extend(theirs.unwrap_or_default());
     annotations
-}
-
-/// An autoscaler may go to two and back at any time: the budget is there before.
-fn budget(most_replicas: Option<i32>) -> BudgetRequest {
-    if most_replicas.is_some_and(|most| most >= 2) {
-        BudgetRequest::MaxUnavailable(IntOrString::Int(1))
-    } else {
-        BudgetRequest::Automatic
-    }
 }

@@ -124,7 +124,14 @@ fn service(deployment: &LLMDeployment) -> Result<ServiceRequest, FieldError> {
     })
 }
 
-fn budget(spec: Option<&DisruptionBudgetSpec>, most: Option<i32>) -> Result<BudgetRequest, FieldError> {
+/// How many replicas a drain may take; `most`: so many may there be while something scales them.
+///
+/// # Errors
+/// Fields that exclude each other.
+pub(crate) fn budget(
+    spec: Option<&DisruptionBudgetSpec>,
+    most: Option<i32>,
+) -> Result<BudgetRequest, FieldError> {
     // An autoscaler may go to two and back at any time: the budget is there before.
     let automatic = if most.is_some_and(|most| most >= 2) {
         BudgetRequest::MaxUnavailable(IntOrString::Int(1))

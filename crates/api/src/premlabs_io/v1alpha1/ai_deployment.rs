@@ -10,6 +10,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{ModelParameters, deployment::DeploymentSpec};
+use crate::llm_example_com::v1alpha1::llm_deployment::DisruptionBudgetSpec;
 use crate::shared::{AccessSpec, State, pod_template, schema};
 
 /// Runs an engine with its models.
@@ -82,6 +83,10 @@ pub struct AIDeploymentSpec {
     /// The models: exactly one with `vllm` and `deepspeed-mii`, any number with `localai` and `triton`, none with `generic`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<ModelEntry>>,
+
+    /// How many replicas a node drain may take at once. Default: from two replicas up, one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disruption_budget: Option<DisruptionBudgetSpec>,
 
     /// Who may reach the port. Default: everyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
