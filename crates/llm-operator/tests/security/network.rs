@@ -56,6 +56,7 @@ async fn only_the_port_in_and_no_metadata_out() {
         json!([
             {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]},
             {"cidr": "::/0", "except": ["fd00:ec2::254/128"]},
+            {"cidr": "169.254.20.10/32"},
         ])
     );
     assert!(

@@ -26,7 +26,11 @@ async fn pods_of(space: &Space, name: &str, spec: &Value) -> PodSpec {
 }
 
 async fn ports(space: &Space, name: &str) -> Value {
-    let policy: NetworkPolicy = space.wait("exists", name, |_: &NetworkPolicy| true).await;
+    let policy: NetworkPolicy = space
+        .wait("exists", &format!("{name}-llm-operator"), |_: &NetworkPolicy| {
+            true
+        })
+        .await;
     let spec = policy.spec.unwrap();
     assert_eq!(
         json!(spec.pod_selector),
@@ -36,7 +40,12 @@ async fn ports(space: &Space, name: &str) -> Value {
         spec.policy_types,
         Some(vec!["Ingress".to_owned(), "Egress".to_owned()])
     );
-    assert!(spec.egress.is_some_and(|egress| egress.len() == 1));
+    let egress = spec.egress.unwrap();
+    let dns = json!(egress[1].ports);
+    assert_eq!(
+        dns,
+        json!([{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}])
+    );
     let rules = spec.ingress.unwrap();
     assert_eq!(rules.len(), 1);
     let ports = rules[0].ports.iter().flatten().map(|port| json!(port.port));
@@ -117,7 +126,7 @@ async fn a_sidecar_opens_the_ports_and_access_narrows_who_comes() {
         "access": {"from": peers}});
     pods_of(&space, "side", &spec).await;
     assert_eq!(ports(&space, "side").await, json!([]));
-    let policy: NetworkPolicy = space.api().get("side").await.unwrap();
+    let policy: NetworkPolicy = space.api().get("side-llm-operator").await.unwrap();
     let from = json!(policy.spec.unwrap().ingress.unwrap()[0].from);
     assert_eq!(
         from.as_array().unwrap().len(),
