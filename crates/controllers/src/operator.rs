@@ -108,7 +108,11 @@ impl Operator {
             .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))
             .with(NodeReconciler::new(self.labelling.clone()))
             .concurrency(self.options.workers);
-        tokio::join!(runner.run(stop.clone()), self.resync(stop));
+        let work = async { tokio::join!(runner.run(stop.clone()), self.resync(stop)) };
+        tokio::select! {
+            _ = work => {}
+            () = self.labelling.make_up() => {}
+        }
         self.context.recorder.flush().await;
     }
 

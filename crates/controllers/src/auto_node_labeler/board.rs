@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 use reconcile::{Failure, ObjectKey};
 use tokio::time::{Duration, Instant};
 
+use super::fights::Fights;
+
 /// Why a node could not be labelled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
@@ -35,7 +37,11 @@ impl From<&Failure> for Trouble {
 pub struct Board {
     /// Nodes have changed since a labeler has last looked at them.
     stale: AtomicBool,
+    /// Nodes were left alone since it was not known which labelers there are.
+    skipped: AtomicBool,
     troubles: Mutex<HashMap<Box<str>, Trouble>>,
+    /// Labels that go again.
+    pub fights: Mutex<Fights>,
     waiting: Mutex<HashMap<ObjectKey, Instant>>,
 }
 
@@ -61,6 +67,16 @@ impl Board {
         self.stale.store(false, Ordering::SeqCst);
     }
 
+    /// A node is left alone, since it is not known which labelers there are.
+    pub fn skip(&self) {
+        self.skipped.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nodes were left alone since this was last asked.
+    pub fn take_skipped(&self) -> bool {
+        self.skipped.swap(false, Ordering::SeqCst)
+    }
+
     /// Why the last attempt on a node failed, if it did.
     pub fn trouble(&self, node: &str) -> Option<Trouble> {
         self.troubles.lock().get(node).cloned()
@@ -84,6 +100,15 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_skipped_is_made_up_for_once() {
+        let board = Board::default();
+        assert!(!board.take_skipped());
+        board.skip();
+        board.skip();
+        assert!(board.take_skipped() && !board.take_skipped());
+    }
 
     #[test]
     fn a_burst_of_nodes_tells_the_labelers_once() {

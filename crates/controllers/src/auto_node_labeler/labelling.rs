@@ -7,7 +7,10 @@ use kube::{Client, core::ApiResource};
 use reconcile::{LabelWriter, ObjectKey, WatchCache, WorkQueue, finalizer::FinalizerWriter};
 
 use super::{board::Board, labeler::Labeler, manager::LabelManager, node::NodeRecord, view::View};
-use crate::{context::Context, kinds::AUTO_NODE_LABELER};
+use crate::{
+    context::Context,
+    kinds::{AUTO_NODE_LABELER, NODE},
+};
 
 /// After a change of nodes the statuses are brought up to date after this time, and a little more for every node: a look
 /// at all nodes is not for free, and a thousand changes are to cost a few looks.
@@ -73,6 +76,40 @@ impl Labelling {
     /// The labelers at work, if that is known.
     pub fn view(&self) -> Option<View> {
         View::of(self.labelers(), self.allow_protected)
+    }
+
+    /// As [`Labelling::view`]; when it is not known, the nodes are looked at again as soon as it is.
+    pub fn view_or_skip(&self) -> Option<View> {
+        self.view().or_else(|| {
+            self.board.skip();
+            // It may have become known just before that was noted, and nobody would tell us.
+            self.view()
+        })
+    }
+
+    /// Whether what the cache holds of nodes can be relied on.
+    pub fn nodes_known(&self) -> bool {
+        self.nodes().is_listed()
+    }
+
+    /// Makes up for nodes that were left alone while labelers could not be seen, whenever they can be seen again. Never
+    /// returns.
+    pub async fn make_up(&self) {
+        loop {
+            self.labelers().wait_listed(true).await;
+            if self.board.take_skipped() {
+                self.tell_nodes(self.nodes().names().into_iter().map(|(_, name)| name));
+                self.tell_labelers();
+            }
+            self.labelers().wait_listed(false).await;
+        }
+    }
+
+    /// Wakes these nodes, now.
+    pub fn tell_nodes<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) {
+        let names = names.into_iter();
+        let keys = names.map(|name| ObjectKey::new(NODE, "", name.as_ref()));
+        self.queue.add_all(keys, Duration::ZERO);
     }
 
     /// How long statuses are held back while nodes change: the more nodes, the longer.

@@ -4,6 +4,7 @@
 //! apply. That of an `AutoNodeLabeler` keeps its finalizer, and its status from what the plan says of every node.
 
 pub mod board;
+pub mod fights;
 pub mod labeler;
 pub mod labelling;
 pub mod manager;

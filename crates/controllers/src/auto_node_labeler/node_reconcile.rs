@@ -9,6 +9,8 @@ use reconcile::{
     labels::{LabelTarget, LabelsWritten},
 };
 
+use tokio::time::{Duration, Instant};
+
 use super::{
     board::Trouble,
     labelling::Labelling,
@@ -32,29 +34,63 @@ impl NodeReconciler {
         Self { labelling }
     }
 
-    async fn bring(&self, name: &str) -> Result<(), Failure> {
+    async fn bring(&self, name: &str) -> Result<Outcome, Failure> {
         let labelling = &*self.labelling;
-        let Some(view) = labelling.view() else {
-            return Ok(());
+        let Some(view) = labelling.view_or_skip() else {
+            return Ok(Outcome::Done);
         };
         let rules = view.rules();
+        let mut before = None;
         for _ in 0..STEPS {
             let Some(node) = labelling.nodes().get("", name) else {
-                return Ok(());
+                labelling.board.fights.lock().forget(name);
+                return Ok(Outcome::Done);
             };
             let plan = plan(&node.labels, &rules, view.hold);
+            let asked = plan.request();
+            if asked.is_some() && asked == before {
+                return Err(Failure::terminal(
+                    "LabelsRefused",
+                    format!(
+                        "Node {name} does not carry the labels that were written to it; see which admission policy or \
+                         webhook changes them"
+                    ),
+                ));
+            }
+            before = asked;
+            self.keep_truce(name, &node, &plan)?;
             match self.write(name, &node, &plan).await? {
-                None | Some(LabelsWritten::Gone) => return Ok(()),
-                Some(LabelsWritten::Written | LabelsWritten::Nothing) => {}
+                // When the cache is behind, what it has not seen yet wakes the node.
+                None | Some(LabelsWritten::Gone | LabelsWritten::Nothing) => return Ok(Outcome::Done),
+                Some(LabelsWritten::Written) => self.note_added(name, &node, &plan),
             }
         }
-        Err(Failure::terminal(
-            "LabelsRefused",
-            format!(
-                "Node {name} does not carry the labels that were written to it; see which admission policy or webhook \
-                 changes them"
-            ),
-        ))
+        // Every step was another one: others write to the node as well.
+        Ok(Outcome::RequeueAfter(Duration::ZERO))
+    }
+
+    /// Refuses to put a label back at once that somebody removes again and again.
+    fn keep_truce(&self, name: &str, node: &NodeRecord, plan: &NodePlan<'_>) -> Result<(), Failure> {
+        if plan.step != Step::Apply {
+            return Ok(());
+        }
+        let fights = self.labelling.board.fights.lock();
+        let truce = fights.truce(name, &node.uid, plan.adds(&node.labels), Instant::now());
+        truce.map_or(Ok(()), |truce| {
+            let message = format!(
+                "Node {name} has lost the label {} {} times; see which program removes it",
+                truce.key, truce.times
+            );
+            Err(Failure::retry("LabelsRefused", message).not_before(truce.pause))
+        })
+    }
+
+    fn note_added(&self, name: &str, node: &NodeRecord, plan: &NodePlan<'_>) {
+        if plan.step == Step::Apply {
+            let all = |key: &str| plan.labels.contains_key(key);
+            let mut fights = self.labelling.board.fights.lock();
+            fights.added(name, &node.uid, plan.adds(&node.labels), all, Instant::now());
+        }
     }
 
     /// The plan's next step; `None` when there is none.
@@ -103,6 +139,6 @@ impl Reconciler for NodeReconciler {
         if self.labelling.board.worked_on(&key.name, trouble) {
             self.labelling.tell_labelers();
         }
-        ended.map(|()| Outcome::Done)
+        ended
     }
 }

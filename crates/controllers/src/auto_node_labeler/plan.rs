@@ -27,6 +27,8 @@ pub struct NodePlan<'a> {
     pub labels: BTreeMap<&'a str, &'a str>,
     /// What is told to each rule, in their order; `None` where the node does not match.
     pub verdicts: Vec<Option<Verdict<'a>>>,
+    /// Labels among these that no rule asks for; they stay since a rule may be unknown.
+    pub held: BTreeSet<&'a str>,
     /// What leads there.
     pub step: Step<'a>,
 }
@@ -61,6 +63,28 @@ impl Verdict<'_> {
 }
 
 impl NodePlan<'_> {
+    /// What the step asks of the API server, to tell whether it asks for the same again; nothing at rest.
+    pub fn request(&self) -> Option<(bool, Vec<(String, String)>)> {
+        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        match &self.step {
+            Step::Rest => None,
+            Step::Take(keys) => Some((true, keys.iter().map(|key| owned((key, ""))).collect())),
+            Step::Apply => Some((
+                false,
+                self.labels
+                    .iter()
+                    .map(|(key, value)| owned((key, value)))
+                    .collect(),
+            )),
+        }
+    }
+
+    /// Labels that the next apply puts on the node where they are not.
+    pub fn adds<'s>(&'s self, node: &'s NodeLabels) -> impl Iterator<Item = &'s str> {
+        let keys = self.labels.keys().copied();
+        keys.filter(|key| node.get(key).is_none())
+    }
+
     /// Whether `key` is a label of ours on the node that is to go.
     pub fn drops(&self, node: &NodeLabels, key: &str) -> bool {
         node.get(key).is_some_and(|label| label.owner.ours) && !self.labels.contains_key(key)
@@ -209,12 +233,13 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        if hold {
-            for label in node.iter().filter(|label| label.owner.ours) {
-                labels.entry(&label.key).or_insert(&label.value);
-            }
-        }
+        let unasked = node
+            .iter()
+            .filter(|label| hold && label.owner.ours && !labels.contains_key(&*label.key));
+        let unasked: BTreeMap<&str, &str> = unasked.map(|label| (&*label.key, &*label.value)).collect();
+        labels.extend(&unasked);
         NodePlan {
+            held: unasked.into_keys().collect(),
             step: step(node, &labels),
             labels,
             verdicts: self.verdicts,

@@ -346,9 +346,12 @@ fn negative_operators_look_at_facts_only() {
 #[test]
 fn while_a_labeler_is_unreadable_nothing_goes() {
     let node = NodeLabels::new([kubelets("arch", "x"), ours("a", "1")]);
-    assert_eq!(plan(&node, &[], true).step, Step::Rest);
+    let held = plan(&node, &[], true);
+    assert_eq!((held.step, held.held), (Step::Rest, ["a"].into()));
     let rule = exists("arch", &[("b", "2")]);
     let planned = plan(&node, &[&rule], true);
     assert_eq!((&planned.step, planned.labels.len()), (&Step::Apply, 2));
+    assert_eq!(planned.held, ["a"].into());
+    assert_eq!(planned.adds(&node).collect::<Vec<_>>(), ["b"]);
     assert!(plan(&node, &[], false).drops(&node, "a"));
 }

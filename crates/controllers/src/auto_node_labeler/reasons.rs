@@ -10,6 +10,8 @@ pub enum Reason {
     Accepted,
     /// A field cannot be used.
     InvalidSpec,
+    /// It cannot be read.
+    Unreadable,
     /// A label that Kubernetes keeps for itself.
     ProtectedLabel,
     /// Every node that matches carries the labels.
@@ -24,6 +26,8 @@ pub enum Reason {
     LabelTaken,
     /// Nodes may not be watched.
     NodesUnwatched,
+    /// Labelers may not be watched.
+    LabelersUnwatched,
     /// All is as asked for.
     Ready,
     /// It is being deleted.
@@ -36,6 +40,7 @@ impl Reason {
         match self {
             Self::Accepted => "Accepted",
             Self::InvalidSpec => "InvalidSpec",
+            Self::Unreadable => "Unreadable",
             Self::ProtectedLabel => "ProtectedLabel",
             Self::Applied => "Applied",
             Self::NotAccepted => "NotAccepted",
@@ -43,13 +48,14 @@ impl Reason {
             Self::LabelConflict => "LabelConflict",
             Self::LabelTaken => "LabelTaken",
             Self::NodesUnwatched => "NodesUnwatched",
+            Self::LabelersUnwatched => "LabelersUnwatched",
             Self::Ready => "Ready",
             Self::Terminating => "Terminating",
         }
     }
 }
 
-const TABLE: [(&str, Reason, &str, &str); 11] = [
+const TABLE: [(&str, Reason, &str, &str); 13] = [
     (
         "Accepted",
         Reason::Accepted,
@@ -59,13 +65,19 @@ const TABLE: [(&str, Reason, &str, &str); 11] = [
     (
         "Accepted",
         Reason::InvalidSpec,
-        "A field cannot be used; an earlier definition let it in. Its labels are on no node.",
+        "A field cannot be used; an earlier definition let it in. Its labels are taken off the nodes.",
         "Edit the field that the message names.",
     ),
     (
         "Accepted",
+        Reason::Unreadable,
+        "It is stored in a form that this version does not understand. Until that is mended, labels that nobody else asks for stay where they are.",
+        "Install this version's definitions (`llm-operator crds`), and correct or delete the labeler.",
+    ),
+    (
+        "Accepted",
         Reason::ProtectedLabel,
-        "A label is below `kubernetes.io` or `k8s.io`. None of its labels is on a node.",
+        "A label is below `kubernetes.io` or `k8s.io`. None of its labels is set.",
         "Choose another key, or start the operator with `--allow-protected-node-labels`.",
     ),
     (
@@ -103,6 +115,12 @@ const TABLE: [(&str, Reason, &str, &str); 11] = [
         Reason::NodesUnwatched,
         "Nodes may not be watched, so nothing is known of them.",
         "Grant `get`, `list` and `watch` on `nodes` in the operator's ClusterRole.",
+    ),
+    (
+        "Applied",
+        Reason::LabelersUnwatched,
+        "AutoNodeLabelers may not be watched any more, so no node is touched.",
+        "Grant `get`, `list` and `watch` on `autonodelabelers` in the operator's ClusterRole.",
     ),
     (
         "Ready",

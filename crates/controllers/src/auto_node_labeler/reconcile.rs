@@ -10,16 +10,15 @@ use api::{
 };
 use k8s_openapi::jiff::Timestamp;
 use reconcile::{
-    EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget, cache::WatchState, finalizer,
-    status::StatusWritten,
+    EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget, finalizer, status::StatusWritten,
 };
 use tokio::time::Duration;
 
 use super::{
     FINALIZER,
-    labeler::Labeler,
+    labeler::{Labeler, Refusal},
     labelling::Labelling,
-    status::{Standing, status},
+    status::{Standing, Unseen, status},
     survey::{Survey, survey},
     view::View,
 };
@@ -43,12 +42,6 @@ impl AutoNodeLabelerReconciler {
         Self { labelling }
     }
 
-    /// Whether what the cache holds of nodes can be relied on.
-    pub(super) fn nodes_known(&self) -> bool {
-        let known = |state: &WatchState| matches!(state, WatchState::Watching | WatchState::Retrying(_));
-        self.labelling.nodes().state().iter().all(known)
-    }
-
     /// What the labeler has come to.
     pub(super) fn survey(&self, labeler: &Labeler, view: &View) -> Survey {
         let labelling = &*self.labelling;
@@ -62,6 +55,29 @@ impl AutoNodeLabelerReconciler {
         nodes.sort_by(|(_, a), (_, b)| a.cmp(b));
         let nodes = nodes.iter().map(|(node, name)| (&**name, &node.labels));
         survey(labeler, view, nodes, |node| labelling.board.trouble(node))
+    }
+
+    /// Tells one that is not acted on why, and what becomes of labels that it has set before.
+    async fn refuse(
+        &self,
+        key: &ObjectKey,
+        labeler: &Labeler,
+        refusal: &Refusal,
+    ) -> Result<Outcome, Failure> {
+        let labelling = &*self.labelling;
+        let view = labelling.view().filter(|_| labelling.nodes_known());
+        let survey = view.map(|view| self.survey(labeler, &view));
+        let waits = survey.as_ref().is_some_and(Survey::waits);
+        if labelling.board.waited(key, waits) < LABELING_PATIENCE && waits {
+            return Ok(Outcome::RequeueAfter(LABELING_LOOK));
+        }
+        let standing = Standing::Refused(refusal, survey.as_ref());
+        self.write(key, &labeler.object, &standing).await?;
+        Ok(match survey {
+            None => Outcome::RequeueAfter(RIGHTS_LOOK),
+            Some(_) if waits => Outcome::RequeueAfter(LABELING_PATIENCE),
+            Some(_) => Outcome::Done,
+        })
     }
 
     /// Stores the status if it differs, and tells a change of state once.
@@ -130,9 +146,7 @@ impl Reconciler for AutoNodeLabelerReconciler {
             return self.terminate(key, &labeler).await;
         }
         if let Err(refusal) = labeler.rule(labelling.allow_protected()) {
-            self.write(key, &labeler.object, &Standing::Refused(&refusal))
-                .await?;
-            return Ok(Outcome::Done);
+            return self.refuse(key, &labeler, &refusal).await;
         }
         if !finalizer::has(&labeler.object, FINALIZER) {
             let sink = labelling.labelers();
@@ -145,9 +159,11 @@ impl Reconciler for AutoNodeLabelerReconciler {
                 return Err(failure(&error));
             }
         }
-        let view = labelling.view().filter(|_| self.nodes_known());
-        let Some(view) = view else {
-            self.write(key, &labeler.object, &Standing::Unwatched).await?;
+        let (view, known) = (labelling.view(), labelling.nodes_known());
+        let Some(view) = view.filter(|_| known) else {
+            let unseen = if known { Unseen::Labelers } else { Unseen::Nodes };
+            self.write(key, &labeler.object, &Standing::Unwatched(unseen))
+                .await?;
             return Ok(Outcome::RequeueAfter(RIGHTS_LOOK));
         };
         // Its nodes are woken with it: a look at all of them now would find none done.
@@ -156,7 +172,7 @@ impl Reconciler for AutoNodeLabelerReconciler {
             return Ok(Outcome::RequeueAfter(burst));
         }
         let survey = self.survey(&labeler, &view);
-        let waits = survey.missing + survey.left > 0 && survey.trouble.as_ref().is_none_or(|it| it.passes);
+        let waits = survey.waits();
         if labelling.board.waited(key, waits) < LABELING_PATIENCE && waits {
             return Ok(Outcome::RequeueAfter(burst.max(LABELING_LOOK)));
         }

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 
 use api::premlabs_io::v1alpha1::AutoNodeLabelerSpec;
-use serving::field_error::FieldError;
+use serving::{
+    field_error::FieldError,
+    labels::{is_label_value, is_qualified_name},
+};
 
 /// A spec that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +61,7 @@ impl Rule {
         let mut errors = Vec::new();
         let expression = spec.match_expression.clone().unwrap_or_default();
         let key = expression.key.unwrap_or_default();
-        if !is_label_key(&key) {
+        if !is_qualified_name(&key) {
             errors.push(FieldError::new(
                 "matchExpression.key",
                 format!("'{key}' is no label key; name the node label to look at"),
@@ -80,7 +83,7 @@ impl Rule {
             ));
         }
         for (key, value) in &labels {
-            if !is_label_key(key) {
+            if !is_qualified_name(key) {
                 errors.push(FieldError::new("labels", format!("'{key}' is no label key")));
             }
             if !is_label_value(value) {
@@ -153,33 +156,6 @@ fn is_protected(key: &str) -> bool {
     })
 }
 
-fn is_label_key(key: &str) -> bool {
-    let (domain, name) = match key.split_once('/') {
-        Some((domain, name)) => (Some(domain), name),
-        None => (None, key),
-    };
-    domain.is_none_or(is_dns_name) && !name.is_empty() && is_label_value(name)
-}
-
-fn is_label_value(value: &str) -> bool {
-    let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
-    let bytes = value.as_bytes();
-    bytes.len() <= 63 && bytes.iter().all(|byte| inside(*byte)) && edge(bytes.first()) && edge(bytes.last())
-}
-
-fn is_dns_name(domain: &str) -> bool {
-    let part = |part: &str| {
-        let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !part.is_empty()
-            && part.len() <= 63
-            && part.bytes().all(inside)
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    domain.len() <= 253 && domain.split('.').all(part)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +215,10 @@ mod tests {
             ),
             (
                 serde_json::json!({"key": "a b", "operator": "Exists"}),
+                "matchExpression.key",
+            ),
+            (
+                serde_json::json!({"key": "a..b/x", "operator": "Exists"}),
                 "matchExpression.key",
             ),
         ] {

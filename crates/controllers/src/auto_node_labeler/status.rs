@@ -22,16 +22,25 @@ use super::{
 /// How a labeler stands.
 #[derive(Debug)]
 pub enum Standing<'a> {
-    /// It is not acted on.
-    Refused(&'a Refusal),
-    /// Nothing is known of nodes.
-    Unwatched,
+    /// It is not acted on; what it has set before goes, if that could be looked at.
+    Refused(&'a Refusal, Option<&'a Survey>),
+    /// Nothing is done, since something cannot be watched.
+    Unwatched(Unseen),
     /// The labeler itself could not be written to.
     Unwritten(&'a ApplyError),
     /// Nodes were looked at.
     Seen(&'a Survey),
     /// It is being deleted.
     Going(&'a Survey),
+}
+
+/// What cannot be watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unseen {
+    /// Nodes.
+    Nodes,
+    /// The labelers: what others ask for is unknown.
+    Labelers,
 }
 
 /// One condition that is not as it should be, with the word for all of it.
@@ -54,7 +63,7 @@ pub fn status(object: &AutoNodeLabeler, standing: &Standing<'_>, now: Timestamp)
     };
     let obstacle = obstacle(object, standing);
     let accepted = match standing {
-        Standing::Refused(refusal) => {
+        Standing::Refused(refusal, _) => {
             finding("Accepted", false, refused(refusal).as_str(), refusal.to_string())
         }
         _ => finding(
@@ -65,11 +74,11 @@ pub fn status(object: &AutoNodeLabeler, standing: &Standing<'_>, now: Timestamp)
         ),
     };
     let applied = match (standing, &obstacle) {
-        (Standing::Refused(_), _) => finding(
+        (Standing::Refused(refusal, survey), _) => finding(
             "Applied",
             false,
             Reason::NotAccepted.as_str(),
-            "No node is labelled until the spec is accepted.".to_owned(),
+            not_accepted(refusal, *survey),
         ),
         (_, Some(Obstacle { reason, message, .. })) => finding("Applied", false, reason, message.clone()),
         (_, None) => finding("Applied", true, Reason::Applied.as_str(), done(object, standing)),
@@ -80,7 +89,8 @@ pub fn status(object: &AutoNodeLabeler, standing: &Standing<'_>, now: Timestamp)
     };
     let (matched, labeled) = match standing {
         Standing::Seen(survey) => (Some(count(survey.matched)), Some(count(survey.labeled))),
-        Standing::Refused(_) => (Some(0), Some(0)),
+        Standing::Refused(Refusal::Unreadable(_), _) => (None, None),
+        Standing::Refused(..) => (Some(0), Some(0)),
         _ => (stored.matched_nodes, stored.labeled_nodes),
     };
     AutoNodeLabelerStatus {
@@ -104,8 +114,39 @@ fn complete(standing: &Standing<'_>) -> bool {
 
 fn refused(refusal: &Refusal) -> Reason {
     match refusal {
+        Refusal::Unreadable(_) => Reason::Unreadable,
         Refusal::InvalidSpec(_) => Reason::InvalidSpec,
         Refusal::ProtectedLabel(_) => Reason::ProtectedLabel,
+    }
+}
+
+/// What becomes of the labels of one that is refused.
+fn not_accepted(refusal: &Refusal, survey: Option<&Survey>) -> String {
+    if matches!(refusal, Refusal::Unreadable(_)) {
+        return "Labels on nodes that nobody else asks for stay until it can be read.".to_owned();
+    }
+    let nothing = "No node is labelled until the spec is accepted";
+    let Some(survey) = survey else {
+        return format!("{nothing}; which nodes still carry its labels is not known.");
+    };
+    match survey.left + survey.held {
+        0 => format!("{nothing}."),
+        left => format!(
+            "{nothing}; its labels are still on {}{}.",
+            nodes(left),
+            why(survey)
+        ),
+    }
+}
+
+/// Why labels are still there, to follow a count.
+fn why(survey: &Survey) -> String {
+    match &survey.trouble {
+        Some(trouble) => format!(": {}", trouble.message.trim_end_matches('.')),
+        None if survey.left == 0 && survey.held > 0 => {
+            ": another AutoNodeLabeler cannot be read, and may ask for them".to_owned()
+        }
+        None => String::new(),
     }
 }
 
@@ -119,8 +160,15 @@ fn obstacle(object: &AutoNodeLabeler, standing: &Standing<'_>) -> Option<Obstacl
         })
     };
     match standing {
-        Standing::Refused(refusal) => told(refused(refusal).as_str(), refusal.to_string(), State::Invalid),
-        Standing::Unwatched => told(
+        Standing::Refused(refusal, _) => told(refused(refusal).as_str(), refusal.to_string(), State::Invalid),
+        Standing::Unwatched(Unseen::Labelers) => told(
+            Reason::LabelersUnwatched.as_str(),
+            "The operator may not watch AutoNodeLabelers, or they are not served, so no node is touched; grant get, list and \
+             watch on autonodelabelers in its ClusterRole."
+                .to_owned(),
+            State::Blocked,
+        ),
+        Standing::Unwatched(Unseen::Nodes) => told(
             Reason::NodesUnwatched.as_str(),
             "The operator may not watch Nodes, so none is labelled; grant get, list and watch on nodes in its ClusterRole."
                 .to_owned(),
@@ -220,13 +268,10 @@ fn taken(key: &str, dispute: &Dispute, survey: &Survey) -> String {
 }
 
 fn going(survey: &Survey) -> String {
-    let trouble = survey.trouble.as_ref();
-    let why = trouble
-        .map(|trouble| format!(": {}", trouble.message))
-        .unwrap_or_default();
     format!(
-        "It goes when its labels are gone from {}{why}",
-        nodes(survey.left)
+        "It goes when its labels are gone from {}{}.",
+        nodes(survey.left + survey.held),
+        why(survey)
     )
 }
 

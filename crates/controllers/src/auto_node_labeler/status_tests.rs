@@ -123,6 +123,18 @@ fn a_label_of_somebody_else_is_told_with_the_way_out() {
 }
 
 #[test]
+fn what_cannot_be_watched_is_named() {
+    for (unseen, expected, word) in [
+        (Unseen::Nodes, "NodesUnwatched", "watch on nodes"),
+        (Unseen::Labelers, "LabelersUnwatched", "watch on autonodelabelers"),
+    ] {
+        let (state, reason, message, _) = told(&Standing::Unwatched(unseen));
+        assert_eq!((state, reason.as_str()), (State::Blocked, expected));
+        assert!(message.contains(word), "{message}");
+    }
+}
+
+#[test]
 fn failures_and_progress_are_counted() {
     let mut survey = Survey {
         matched: 5,
@@ -156,7 +168,11 @@ fn failures_and_progress_are_counted() {
 #[test]
 fn what_is_refused_is_invalid_and_on_no_node() {
     let refusal = Refusal::ProtectedLabel(vec!["kubernetes.io/role".into()]);
-    let status = status(&labeler(), &Standing::Refused(&refusal), Timestamp::UNIX_EPOCH);
+    let status = status(
+        &labeler(),
+        &Standing::Refused(&refusal, Some(&Survey::default())),
+        Timestamp::UNIX_EPOCH,
+    );
     assert_eq!(
         (status.state, status.matched_nodes),
         (Some(State::Invalid), Some(0))
@@ -178,5 +194,45 @@ fn what_is_refused_is_invalid_and_on_no_node() {
         status.conditions[0]
             .message
             .contains("--allow-protected-node-labels")
+    );
+}
+
+#[test]
+fn a_refused_labeler_does_not_claim_that_its_labels_are_gone() {
+    let refusal = Refusal::ProtectedLabel(vec!["kubernetes.io/role".into()]);
+    let applied = |refusal: &Refusal, survey: Option<&Survey>| {
+        let status = status(
+            &labeler(),
+            &Standing::Refused(refusal, survey),
+            Timestamp::UNIX_EPOCH,
+        );
+        let found = status.conditions.iter().find(|one| one.type_ == "Applied");
+        found.unwrap().message.clone()
+    };
+    let gone = applied(&refusal, Some(&Survey::default()));
+    assert_eq!(gone, "No node is labelled until the spec is accepted.");
+    let left = Survey {
+        left: 2,
+        failed: 2,
+        trouble: Some(Trouble {
+            reason: "Forbidden",
+            message: "no permission".into(),
+            passes: false,
+        }),
+        ..Survey::default()
+    };
+    let left = applied(&refusal, Some(&left));
+    assert!(left.contains("still on 2 nodes: no permission."), "{left}");
+    assert!(applied(&refusal, None).contains("not known"));
+    let unreadable = Refusal::Unreadable("spec".into());
+    assert!(applied(&unreadable, Some(&Survey::default())).contains("stay until it can be read"));
+    let held = Survey {
+        held: 1,
+        ..Survey::default()
+    };
+    let (_, _, message, _) = told(&Standing::Going(&held));
+    assert!(
+        message.contains("1 node: another AutoNodeLabeler cannot be read"),
+        "{message}"
     );
 }

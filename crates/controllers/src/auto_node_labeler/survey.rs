@@ -32,9 +32,13 @@ pub struct Survey {
     pub overrules: BTreeSet<(String, Name)>,
     /// Nodes that still carry its labels though nobody asks for them any more.
     pub left: u32,
+    /// Nodes that carry its labels though no labeler that can be read asks for them: one cannot be read.
+    pub held: u32,
     /// Nodes of `missing` or `left` that could not be written to.
     pub failed: u32,
-    /// Why, of one of them.
+    /// Nodes of `missing` or `left` of which no attempt is known that failed.
+    pub untried: Vec<String>,
+    /// Why, of one of `failed`.
     pub trouble: Option<Trouble>,
 }
 
@@ -105,26 +109,34 @@ pub fn survey<'a>(
             }
             survey.note_overruled(place, &plan.verdicts, view);
         }
+        survey.held += u32::from(labeler.keys().any(|key| plan.held.contains(key)));
         if labeler.keys().any(|key| plan.drops(labels, key)) {
             survey.left += 1;
             pending = true;
         }
-        if pending && let Some(trouble) = trouble(name) {
-            survey.failed += 1;
-            // One that somebody has to mend is told before one that passes.
-            if survey
-                .trouble
-                .as_ref()
-                .is_none_or(|known| known.passes && !trouble.passes)
-            {
-                survey.trouble = Some(trouble);
-            }
+        if !pending {
+            continue;
+        }
+        let Some(trouble) = trouble(name) else {
+            survey.untried.push(name.to_owned());
+            continue;
+        };
+        survey.failed += 1;
+        // One that somebody has to mend is told before one that passes.
+        let known = survey.trouble.as_ref();
+        if known.is_none_or(|known| known.passes && !trouble.passes) {
+            survey.trouble = Some(trouble);
         }
     }
     survey
 }
 
 impl Survey {
+    /// Nodes are to be written to, and nothing stands against it that does not pass.
+    pub fn waits(&self) -> bool {
+        self.missing + self.left > 0 && self.trouble.as_ref().is_none_or(|trouble| trouble.passes)
+    }
+
     fn count(&mut self, node: &str, verdict: &Verdict<'_>, view: &View) {
         self.matched += 1;
         self.labeled += u32::from(verdict.is_labeled());

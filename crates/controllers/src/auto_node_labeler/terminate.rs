@@ -13,6 +13,8 @@ use crate::context::failure;
 
 /// Labels that cannot be removed hold a deletion up for this long.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// As above when every attempt ends with what usually passes.
+const LONG_PATIENCE: Duration = Duration::from_mins(10);
 /// How often it is looked at meanwhile, whether or not a node says something.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -22,18 +24,18 @@ impl AutoNodeLabelerReconciler {
             return Ok(Outcome::Done);
         }
         let survey = match self.labelling.view() {
-            Some(view) if self.nodes_known() => Some(self.survey(labeler, &view)),
+            Some(view) if self.labelling.nodes_known() => Some(self.survey(labeler, &view)),
             _ => None,
         };
-        let left = survey.as_ref().is_none_or(|survey| survey.left > 0);
+        let left = survey.as_ref().is_none_or(|survey| survey.left + survey.held > 0);
         if left {
-            let patience = patience_left(labeler);
-            // What passes is waited for: the API server that does not answer would not take the finalizer off either.
-            let hopeless = survey.as_ref().is_none_or(|survey| {
-                survey.failed == survey.left && survey.trouble.as_ref().is_some_and(|trouble| !trouble.passes)
-            });
-            if !(hopeless && patience.is_zero()) {
+            let waited = waited(labeler);
+            let patience = PATIENCE.saturating_sub(waited);
+            if !is_hopeless(survey.as_ref(), waited) {
                 let survey = survey.unwrap_or_default();
+                if patience.is_zero() {
+                    self.labelling.tell_nodes(&survey.untried);
+                }
                 self.write(key, &labeler.object, &Standing::Going(&survey))
                     .await?;
                 return Ok(Outcome::RequeueAfter(if patience.is_zero() {
@@ -56,6 +58,11 @@ impl AutoNodeLabelerReconciler {
     fn tell_left(&self, labeler: &Labeler, survey: Option<&Survey>) {
         let keys: Vec<&str> = labeler.keys().collect();
         let note = match survey {
+            Some(survey) if survey.trouble.is_none() => format!(
+                "{} stays on {} node(s): another AutoNodeLabeler cannot be read, and may ask for it",
+                keys.join(", "),
+                survey.held
+            ),
             Some(survey) => format!(
                 "{} stays on {} node(s): {}",
                 keys.join(", "),
@@ -63,7 +70,7 @@ impl AutoNodeLabelerReconciler {
                 survey.trouble.as_ref().map_or("", |trouble| &trouble.message)
             ),
             None => format!(
-                "{} may stay on nodes: the operator may not watch Nodes",
+                "{} may stay on nodes: the operator may not watch Nodes, or not AutoNodeLabelers",
                 keys.join(", ")
             ),
         };
@@ -77,11 +84,68 @@ impl AutoNodeLabelerReconciler {
     }
 }
 
-/// How long the deletion may still be held up.
-fn patience_left(labeler: &Labeler) -> Duration {
+/// Since when it is being deleted.
+fn waited(labeler: &Labeler) -> Duration {
     let since = labeler.object.metadata.deletion_timestamp.as_ref();
-    let waited = since.map_or(Duration::ZERO, |since| {
+    since.map_or(Duration::ZERO, |since| {
         Duration::try_from(Timestamp::now().duration_since(since.0)).unwrap_or_default()
-    });
-    PATIENCE.saturating_sub(waited)
+    })
+}
+
+/// Whether labels that are left after this time will not go: no node that carries them can be written to, or somebody who
+/// cannot be read may ask for them. What passes is waited for longer: an API server that does not answer would not take
+/// the finalizer off either.
+fn is_hopeless(survey: Option<&Survey>, waited: Duration) -> bool {
+    let Some(survey) = survey else {
+        return waited >= PATIENCE;
+    };
+    let lasting = survey.trouble.as_ref().is_none_or(|trouble| !trouble.passes);
+    let patience = if lasting { PATIENCE } else { LONG_PATIENCE };
+    survey.failed == survey.left && waited >= patience
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auto_node_labeler::board::Trouble;
+
+    #[test]
+    fn a_deletion_never_waits_for_ever() {
+        let trouble = |passes| {
+            Some(Trouble {
+                reason: "Any",
+                message: "m".into(),
+                passes,
+            })
+        };
+        let failing = |passes| Survey {
+            left: 2,
+            failed: 2,
+            trouble: trouble(passes),
+            ..Survey::default()
+        };
+        let held = Survey {
+            held: 3,
+            ..Survey::default()
+        };
+        for (survey, limit) in [
+            (None, PATIENCE),
+            (Some(failing(false)), PATIENCE),
+            (Some(failing(true)), LONG_PATIENCE),
+            (Some(held), PATIENCE),
+        ] {
+            let survey = survey.as_ref();
+            assert!(!is_hopeless(survey, limit.mul_f32(0.99)), "{survey:?}");
+            assert!(is_hopeless(survey, limit), "{survey:?}");
+        }
+        let under_way = Survey {
+            failed: 1,
+            untried: vec!["n".into()],
+            ..failing(false)
+        };
+        assert!(
+            !is_hopeless(Some(&under_way), LONG_PATIENCE),
+            "a node can still be written to"
+        );
+    }
 }

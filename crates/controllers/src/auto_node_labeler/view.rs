@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use reconcile::{WatchCache, cache::WatchState};
+use reconcile::WatchCache;
 
 use super::{labeler::Labeler, rule::Rule};
 
@@ -20,12 +20,13 @@ impl View {
     /// The labelers at work. `None` while they may not be watched, have not been listed yet, or are not served: an API
     /// server that has just started does not serve them for a moment, and no label may go for that.
     pub fn of(labelers: &WatchCache<Labeler>, allow_protected: bool) -> Option<Self> {
-        let known = |state: &WatchState| matches!(state, WatchState::Watching | WatchState::Retrying(_));
-        if !labelers.state().iter().all(known) {
+        let mut all = labelers.list(None);
+        let unknown = |labeler: &Arc<Labeler>| labeler.is_unreadable() && !labeler.is_going();
+        let hold = all.len() != labelers.len() || all.iter().any(unknown);
+        // Asked after the list: that may have been empty because they ceased to be served.
+        if !labelers.is_listed() {
             return None;
         }
-        let mut all = labelers.list(None);
-        let hold = all.len() != labelers.len();
         all.retain(|labeler| labeler.working(allow_protected).is_some());
         all.sort_by(|a, b| a.rank().cmp(&b.rank()));
         Some(Self { labelers: all, hold })

@@ -44,7 +44,7 @@ pub fn nodes(
 
 /// All labelers of the watched namespaces.
 pub fn labelers(nodes: Arc<WatchCache<NodeRecord>>) -> CacheSpec<Labeler> {
-    CacheSpec::typed::<AutoNodeLabeler>(Labeler::from)
+    CacheSpec::raw::<AutoNodeLabeler>(Labeler::read)
         .optional()
         .coalesce(LABELER_BURST)
         .on_change(move |change| labeler_changed(change, &nodes))
@@ -71,7 +71,12 @@ fn node_changed(change: &Change<'_, NodeRecord>) -> Option<ObjectKey> {
 fn labeler_changed(change: &Change<'_, Labeler>, nodes: &WatchCache<NodeRecord>) -> Vec<ObjectKey> {
     let asks = |labeler: Option<&Labeler>| {
         let labeler = labeler.filter(|one| !one.is_going())?;
-        Some((labeler.object.metadata.uid.clone(), labeler.object.spec.clone()))
+        let object = &labeler.object;
+        Some((
+            object.metadata.uid.clone(),
+            object.spec.clone(),
+            labeler.is_unreadable(),
+        ))
     };
     let same_wish = asks(change.old) == asks(change.new) && change.error.is_none();
     let unchanged = change.old.zip(change.new).is_some_and(|(old, new)| {

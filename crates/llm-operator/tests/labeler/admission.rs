@@ -75,6 +75,14 @@ async fn nil_fields_are_refused() {
             "key must be a label key",
         ),
         (
+            "{matchExpression: {key: 'a..b/x', operator: Exists}, labels: {a: b}}",
+            "key must be a label key",
+        ),
+        (
+            "{matchExpression: {key: k, operator: Exists}, labels: {'a.-b/x': c}}",
+            "every key must be a label key",
+        ),
+        (
             "{matchExpression: {key: k, operator: Exists}, labels: {'a b': c}}",
             "every key must be a label key",
         ),
@@ -97,6 +105,7 @@ async fn nil_fields_are_refused() {
         "{matchExpression: {key: k, operator: Exists, values: null}, labels: {a: b}}",
         "{matchExpression: {key: k, operator: DoesNotExist, values: []}, labels: {a: b}}",
         "{matchExpression: {key: k, operator: NotIn, values: [a]}, labels: {a: b}}",
+        "{matchExpression: {key: a.b-c.d/x, operator: Exists}, labels: {e.f0/g: b}}",
     ] {
         let (accepted, text) = try_spec(&space, spec).await;
         assert!(accepted, "{spec}: {text}");

@@ -162,6 +162,21 @@ impl<T> WatchCache<T> {
         self.states.borrow().clone()
     }
 
+    /// Whether what the cache holds was listed completely, even if it may be old by now. Ask after reading: what is not
+    /// served any more is told before it is forgotten.
+    pub fn is_listed(&self) -> bool {
+        self.states.borrow().iter().all(WatchState::is_listed)
+    }
+
+    /// Returns when [`WatchCache::is_listed`] has become `listed`.
+    pub async fn wait_listed(&self, listed: bool) {
+        let mut states = self.states.subscribe();
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = states
+            .wait_for(|states| states.iter().all(WatchState::is_listed) == listed)
+            .await;
+    }
+
     /// Whether every stream has listed its objects, or what it watches is not served by this cluster.
     pub fn settled(&self) -> bool {
         self.states

@@ -68,6 +68,11 @@ impl WatchState {
         }
     }
 
+    /// Whether what the cache holds of this stream was listed, even if it may be old by now.
+    pub fn is_listed(&self) -> bool {
+        matches!(self, Self::Watching | Self::Retrying(_))
+    }
+
     /// The state after a failure that passes. What was never listed must not look as if it were only old: work that
     /// starts on an empty cache takes everything for missing.
     fn failed(&self, message: String) -> Self {
@@ -183,10 +188,11 @@ impl<T: Send + Sync + 'static> Stream<T> {
     async fn pause(&self, trouble: Trouble, failures: &mut u32) {
         match trouble {
             Trouble::NotServed => {
+                // First the state: whoever finds nothing in the cache must be able to see why.
+                self.set_state(WatchState::NotServed);
                 let woken = self.cache.clear(self.id);
                 self.metrics.set_cached(self.plural(), self.cache.len());
                 self.queue.add_all(woken, self.cache.spec().delay);
-                self.set_state(WatchState::NotServed);
                 sleep(jittered(MISSING_RETRY)).await;
             }
             Trouble::Forbidden(message) => {
@@ -324,6 +330,14 @@ mod tests {
         assert!(WatchState::NotServed.settled(false));
         assert!(!WatchState::Forbidden(String::new()).settled(false));
         assert!(WatchState::Forbidden(String::new()).settled(true));
+        let listed = [WatchState::Watching, WatchState::Retrying(String::new())];
+        assert!(listed.iter().all(WatchState::is_listed));
+        let unknown = [
+            WatchState::Starting,
+            WatchState::NotServed,
+            WatchState::Forbidden(String::new()),
+        ];
+        assert!(!unknown.iter().any(WatchState::is_listed));
     }
 
     #[test]

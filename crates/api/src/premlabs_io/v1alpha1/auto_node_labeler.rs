@@ -63,7 +63,7 @@ pub struct MatchExpression {
     /// The node label that is looked at, for example `nvidia.com/gpu.product`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required, length(min = 1, max = 317))]
-    #[x_kube(validation = Rule::new("self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')")
+    #[x_kube(validation = Rule::new("self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')")
         .message("key must be a label key: a name of at most 63 letters, digits, '-', '_' and '.', after an optional DNS name and '/'"))]
     pub key: Option<String>,
 
@@ -124,7 +124,7 @@ fn labels(_: &mut SchemaGenerator) -> Schema {
             "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
         },
         "x-kubernetes-validations": [{
-            "rule": "self.all(key, key.size() <= 317 && key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+            "rule": "self.all(key, key.size() <= 317 && key.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
             "message": "every key must be a label key: a name of at most 63 letters, digits, '-', '_' and '.', after an optional DNS name and '/'",
         }],
     })
