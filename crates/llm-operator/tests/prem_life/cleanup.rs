@@ -36,13 +36,18 @@ async fn children(space: &Space) -> Vec<(&'static str, ObjectMeta)> {
         ),
         (
             "NetworkPolicy",
-            space.api::<NetworkPolicy>().get("small").await.unwrap().metadata,
+            space
+                .api::<NetworkPolicy>()
+                .get("small-llm-operator")
+                .await
+                .unwrap()
+                .metadata,
         ),
         (
             "PodDisruptionBudget",
             space
                 .api::<PodDisruptionBudget>()
-                .get("small")
+                .get("small-llm-operator")
                 .await
                 .unwrap()
                 .metadata,
@@ -95,8 +100,8 @@ async fn all_that_was_made_goes_with_its_owner() {
     space.wait_gone::<Deployment>("small").await;
     space.wait_gone::<Service>("small").await;
     space.wait_gone::<Ingress>("small").await;
-    space.wait_gone::<NetworkPolicy>("small").await;
-    space.wait_gone::<PodDisruptionBudget>("small").await;
+    space.wait_gone::<NetworkPolicy>("small-llm-operator").await;
+    space.wait_gone::<PodDisruptionBudget>("small-llm-operator").await;
     space.wait_gone::<ConfigMap>("small-engine-config").await;
     for pod in running {
         space.wait_gone::<Pod>(&pod.name_any()).await;

@@ -126,6 +126,17 @@ where
     edit::<K>(space, name, json!({"spec": {"access": {"from": peers}}})).await;
 }
 
+/// Waits until the Service is gone; the one that comes after it may be there at once.
+async fn wait_other(space: &Space, held: &Service) {
+    let services = space.api::<Service>();
+    testkit::until("the Service is gone", crate::common::PATIENCE, async || {
+        let now = services.get_opt(&held.name_any()).await.unwrap();
+        now.is_none_or(|now| now.uid() != held.uid()).then_some(())
+    })
+    .await
+    .unwrap();
+}
+
 /// Two kinds want one name: the one that has the objects keeps them, the other one is told whose they are, and gets
 /// them when the first goes.
 #[tokio::test]
@@ -152,8 +163,9 @@ async fn two_kinds_want_one_name() {
         let pods = (status.replicas, status.ready_replicas);
         assert_eq!(pods, (Some(0), Some(0)), "none of them are its own");
         space.wait_state("first", "Ready").await;
+        let held: Service = space.api().get("first").await.unwrap();
         space.delete::<LLMDeployment>("first").await;
-        space.wait_gone::<Service>("first").await;
+        wait_other(&space, &held).await;
         wake::<AIDeployment>(&space, "first").await;
         wait_word(&space, "first", "Ready").await;
     };
@@ -165,8 +177,9 @@ async fn two_kinds_want_one_name() {
         assert!(told.contains("AIDeployment second"), "{told}");
         let status = wait_word(&space, "second", "Ready").await;
         assert_eq!(status.err_msg, None);
+        let held: Service = space.api().get("second").await.unwrap();
         space.delete::<AIDeployment>("second").await;
-        space.wait_gone::<Service>("second").await;
+        wait_other(&space, &held).await;
         wake::<LLMDeployment>(&space, "second").await;
         space.wait_state("second", "Ready").await;
     };

@@ -47,13 +47,13 @@ async fn the_number_of_the_spec_is_followed() {
     let status = wait_ready(&space, 2).await;
     assert_eq!(status.status.as_deref(), Some("Ready"));
     space
-        .wait("exists", "small", |_: &PodDisruptionBudget| true)
+        .wait("exists", "small-llm-operator", |_: &PodDisruptionBudget| true)
         .await;
     apply(&space, "small", replicas(json!(3))).await;
     wait_ready(&space, 3).await;
     apply(&space, "small", replicas(json!(1))).await;
     wait_ready(&space, 1).await;
-    space.wait_gone::<PodDisruptionBudget>("small").await;
+    space.wait_gone::<PodDisruptionBudget>("small-llm-operator").await;
     apply(&space, "small", replicas(json!(0))).await;
     let status = wait_ready(&space, 0).await;
     assert_eq!(
