@@ -72,7 +72,13 @@ impl AutoNodeLabelerReconciler {
             return Ok(Outcome::RequeueAfter(LABELING_LOOK));
         }
         let standing = Standing::Refused(refusal, survey.as_ref());
-        self.write(key, &labeler.object, &standing).await?;
+        match self.write(key, &labeler.object, &standing).await {
+            // The API server may be as unable to write it as we are to read it.
+            Err(_) if labeler.is_unreadable() => {
+                return Err(Failure::terminal("Unreadable", refusal.to_string()));
+            }
+            written => written?,
+        }
         Ok(match survey {
             None => Outcome::RequeueAfter(RIGHTS_LOOK),
             Some(_) if waits => Outcome::RequeueAfter(LABELING_PATIENCE),

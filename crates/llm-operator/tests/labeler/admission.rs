@@ -133,9 +133,11 @@ async fn what_an_earlier_definition_let_in_is_told() {
             "unknown",
             "{matchExpression: {key: k, operator: Gt}, labels: {a: b}}",
         ),
+        ("unreadable", "{matchExpression: always, labels: {a: b}}"),
     ] {
         let head = "apiVersion: premlabs.io/v1alpha1\nkind: AutoNodeLabeler";
-        let yaml = format!("{head}\nmetadata: {{name: {name}}}\nspec: {spec}\n");
+        let finalizers = "finalizers: [premlabs.io/node-labels]";
+        let yaml = format!("{head}\nmetadata: {{name: {name}, {finalizers}}}\nspec: {spec}\n");
         testkit::until("the looser definition", crate::common::PATIENCE, async || {
             let (accepted, text) = space.try_apply(&yaml).await;
             if accepted { Ok(()) } else { Err(text) }
@@ -143,12 +145,27 @@ async fn what_an_earlier_definition_let_in_is_told() {
         .await
         .unwrap();
     }
+    let access = crate::common::operator_access(cluster).await;
+    let _operator = crate::common::start_operator(&access, "earlier", &["--leader-elect", "false"]).await;
+    // One that cannot be read at all is told so too, and can be deleted; under the present definition the API server itself
+    // would refuse both.
+    testkit::until("it is told so", crate::common::PATIENCE, async || {
+        let path = "jsonpath={.status.reason}";
+        let (_, text) = space
+            .kubectl(&["get", "autonodelabeler", "unreadable", "-o", path])
+            .await;
+        (text == "Unreadable").then_some(()).ok_or(text)
+    })
+    .await
+    .unwrap();
+    let (worked, text) = space
+        .kubectl(&["delete", "autonodelabeler", "unreadable", "--timeout=60s"])
+        .await;
+    assert!(worked, "{text}");
     cluster
         .apply_yaml(&serde_json::to_string(&definition).unwrap())
         .await
         .unwrap();
-    let access = crate::common::operator_access(cluster).await;
-    let _operator = crate::common::start_operator(&access, "earlier", &["--leader-elect", "false"]).await;
     for name in ["empty", "half", "unknown"] {
         let status = crate::scene::wait_reason(&space, name, "InvalidSpec").await;
         assert_eq!(told(&status, "Accepted"), ("False", "InvalidSpec"));

@@ -145,3 +145,28 @@ async fn whoever_changes_a_label_of_ours_has_it() {
     scene.space().wait_gone::<AutoNodeLabeler>("gpus").await;
     scene.wait_labels("a", &[("gpu", "h100"), ("tier", "lead")]).await;
 }
+
+/// A program that removes a label again and again is told, and not fought without a pause; labels of other nodes go on.
+#[tokio::test]
+async fn a_label_that_goes_again_and_again_is_told() {
+    let scene = Scene::new("fight").await;
+    scene.node("a", &[("gpu", "h100")]).await;
+    scene
+        .labeler("gpus", ("gpu", "Exists", &[]), &[("tier", "gold")])
+        .await;
+    let labelled = [("gpu", "h100"), ("tier", "gold")];
+    scene.wait_labels("a", &labelled).await;
+    for _ in 0..4 {
+        scene.wait_labels("a", &labelled).await;
+        scene.label("a", "tier-").await;
+    }
+    let status = scene.wait("gpus", "LabelsRefused").await;
+    for words in [scene.key("tier").as_str(), "4 times", "which program removes it"] {
+        assert!(sentence(&status, "Ready").contains(words), "{words}: {status:?}");
+    }
+    scene.node("b", &[("gpu", "h100")]).await;
+    scene.wait_labels("b", &labelled).await;
+    // When it is left alone, it is put back.
+    scene.wait_labels("a", &labelled).await;
+    scene.wait("gpus", "Ready").await;
+}

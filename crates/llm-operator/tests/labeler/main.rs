@@ -8,6 +8,7 @@ mod changes;
 mod common;
 mod disputes;
 mod going;
+mod installations;
 mod migration;
 mod operators;
 mod protected;
