@@ -16,4 +16,5 @@ mod rest;
 mod rights;
 mod scale;
 mod scene;
+mod unseen;
 mod whole_cluster;
