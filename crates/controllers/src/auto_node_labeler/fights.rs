@@ -46,15 +46,17 @@ pub struct Truce {
 }
 
 impl Fights {
-    /// The longest wait that one of the labels `keys`, which are to be put on a node, calls for.
-    pub fn truce<'a>(
+    /// Those of the labels `keys`, which are to be put on a node, that have to wait.
+    pub fn truces<'a>(
         &self,
         node: &str,
         uid: &str,
         keys: impl IntoIterator<Item = &'a str>,
         now: Instant,
-    ) -> Option<Truce> {
-        let known = self.0.get(node).filter(|known| *known.uid == *uid)?;
+    ) -> Vec<Truce> {
+        let Some(known) = self.0.get(node).filter(|known| *known.uid == *uid) else {
+            return Vec::new();
+        };
         let truce = |key: &str| {
             let added = known.labels.get(key).filter(|added| added.times > AT_ONCE)?;
             let doublings = (added.times - AT_ONCE - 1).min(10);
@@ -66,7 +68,7 @@ impl Fights {
                 pause: left,
             })
         };
-        keys.into_iter().filter_map(truce).max_by_key(|truce| truce.pause)
+        keys.into_iter().filter_map(truce).collect()
     }
 
     /// The labels `added` were put on a node; of ours it carries `all` now. What we have removed ourselves is no loss.
@@ -115,24 +117,26 @@ mod tests {
         let mut now = Instant::now();
         let mut pauses = Vec::new();
         for _ in 0..12 {
-            let pause = fights.truce("n", "1", ["a", "b"], now);
-            if let Some(truce) = pause {
+            let waits = fights.truces("n", "1", ["a", "b"], now);
+            if let Some(truce) = waits.first() {
                 assert_eq!(truce.key, "a");
                 pauses.push(truce.pause.as_secs());
                 now += truce.pause;
-                assert_eq!(fights.truce("n", "1", ["a"], now), None);
+                assert!(fights.truces("n", "1", ["a"], now).is_empty());
             }
             fights.added("n", "1", ["a"], |_| true, now);
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 120, 120]);
-        assert_eq!(
-            fights.truce("n", "2", ["a"], now),
-            None,
+        assert!(
+            fights.truces("n", "2", ["a"], now).is_empty(),
             "another node of that name"
         );
-        assert_eq!(fights.truce("n", "1", ["b"], now), None);
+        assert!(fights.truces("n", "1", ["b"], now).is_empty());
         fights.added("n", "1", ["b"], |_| true, now + PEACE);
-        assert_eq!(fights.truce("n", "1", ["a"], now + PEACE), None, "it stayed");
+        assert!(
+            fights.truces("n", "1", ["a"], now + PEACE).is_empty(),
+            "it stayed"
+        );
         fights.forget("n");
         assert!(fights.0.is_empty());
     }
@@ -142,7 +146,7 @@ mod tests {
         let mut fights = Fights::default();
         let now = Instant::now();
         for _ in 0..10 {
-            assert_eq!(fights.truce("n", "1", ["a"], now), None);
+            assert!(fights.truces("n", "1", ["a"], now).is_empty());
             fights.added("n", "1", ["a"], |_| true, now);
             fights.added("n", "1", [], |_| false, now);
         }

@@ -13,6 +13,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{
     board::Trouble,
+    fights::Truce,
     labelling::Labelling,
     manager::is_prem_operator,
     node::NodeRecord,
@@ -46,7 +47,18 @@ impl NodeReconciler {
                 labelling.board.fights.lock().forget(name);
                 return Ok(Outcome::Done);
             };
-            let plan = plan(&node.labels, &rules, view.hold);
+            let mut plan = plan(&node.labels, &rules, view.hold);
+            let truces = self.truces(name, &node, &plan);
+            plan.leave_out(&node.labels, truces.iter().map(|truce| &*truce.key));
+            if plan.step == Step::Rest
+                && let Some(truce) = truces.iter().min_by_key(|truce| truce.pause)
+            {
+                let message = format!(
+                    "Node {name} has lost the label {} {} times; see which program removes it",
+                    truce.key, truce.times
+                );
+                return Err(Failure::retry("LabelsRefused", message).not_before(truce.pause));
+            }
             let asked = plan.request();
             if asked.is_some() && asked == before {
                 return Err(Failure::terminal(
@@ -58,36 +70,26 @@ impl NodeReconciler {
                 ));
             }
             before = asked;
-            self.keep_truce(name, &node, &plan)?;
             match self.write(name, &node, &plan).await? {
                 // When the cache is behind, what it has not seen yet wakes the node.
                 None | Some(LabelsWritten::Gone | LabelsWritten::Nothing) => return Ok(Outcome::Done),
-                Some(LabelsWritten::Written) => self.note_added(name, &node, &plan),
+                Some(LabelsWritten::Written) => self.note_added(name, &node, &plan, &truces),
             }
         }
         // Every step was another one: others write to the node as well.
         Ok(Outcome::RequeueAfter(Duration::ZERO))
     }
 
-    /// Refuses to put a label back at once that somebody removes again and again.
-    fn keep_truce(&self, name: &str, node: &NodeRecord, plan: &NodePlan<'_>) -> Result<(), Failure> {
-        if plan.step != Step::Apply {
-            return Ok(());
-        }
+    /// Labels that somebody removes again and again, and that are not put back yet.
+    fn truces(&self, name: &str, node: &NodeRecord, plan: &NodePlan<'_>) -> Vec<Truce> {
         let fights = self.labelling.board.fights.lock();
-        let truce = fights.truce(name, &node.uid, plan.adds(&node.labels), Instant::now());
-        truce.map_or(Ok(()), |truce| {
-            let message = format!(
-                "Node {name} has lost the label {} {} times; see which program removes it",
-                truce.key, truce.times
-            );
-            Err(Failure::retry("LabelsRefused", message).not_before(truce.pause))
-        })
+        fights.truces(name, &node.uid, plan.adds(&node.labels), Instant::now())
     }
 
-    fn note_added(&self, name: &str, node: &NodeRecord, plan: &NodePlan<'_>) {
+    fn note_added(&self, name: &str, node: &NodeRecord, plan: &NodePlan<'_>, truces: &[Truce]) {
         if plan.step == Step::Apply {
-            let all = |key: &str| plan.labels.contains_key(key);
+            let waits = |key: &str| truces.iter().any(|truce| truce.key == key);
+            let all = |key: &str| plan.labels.contains_key(key) || waits(key);
             let mut fights = self.labelling.board.fights.lock();
             fights.added(name, &node.uid, plan.adds(&node.labels), all, Instant::now());
         }

@@ -62,7 +62,18 @@ impl Verdict<'_> {
     }
 }
 
-impl NodePlan<'_> {
+impl<'a> NodePlan<'a> {
+    /// Applies the plan without these labels for now.
+    pub fn leave_out<'k>(&mut self, node: &'a NodeLabels, keys: impl Iterator<Item = &'k str>) {
+        let before = self.labels.len();
+        for key in keys {
+            self.labels.remove(key);
+        }
+        if self.labels.len() < before {
+            self.step = step(node, &self.labels);
+        }
+    }
+
     /// What the step asks of the API server, to tell whether it asks for the same again; nothing at rest.
     pub fn request(&self) -> Option<(bool, Vec<(String, String)>)> {
         let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());

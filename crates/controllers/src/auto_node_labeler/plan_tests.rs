@@ -355,3 +355,20 @@ fn while_a_labeler_is_unreadable_nothing_goes() {
     assert_eq!(planned.adds(&node).collect::<Vec<_>>(), ["b"]);
     assert!(plan(&node, &[], false).drops(&node, "a"));
 }
+
+#[test]
+fn a_label_that_has_to_wait_holds_no_other_up() {
+    let rule = exists("arch", &[("a", "1"), ("b", "2")]);
+    let node = NodeLabels::new([kubelets("arch", "x"), ours("gone", "1"), ours("b", "2")]);
+    let mut planned = plan(&node, &[&rule], false);
+    planned.leave_out(&node, ["a"].into_iter());
+    assert_eq!(
+        (&planned.step, planned.labels.len()),
+        (&Step::Apply, 1),
+        "one has to go"
+    );
+    let node = NodeLabels::new([kubelets("arch", "x"), ours("b", "2")]);
+    let mut planned = plan(&node, &[&rule], false);
+    planned.leave_out(&node, ["a"].into_iter());
+    assert_eq!(planned.step, Step::Rest);
+}
