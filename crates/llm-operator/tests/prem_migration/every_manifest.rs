@@ -1,6 +1,6 @@
 //! Every shape of prem-operator's examples: taken over whole, and no Pod notices.
 
-use api::premlabs_io::v1alpha1::AIModelMap;
+use api::premlabs_io::v1alpha1::{AIDeployment, AIModelMap};
 use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -105,7 +105,8 @@ async fn is_taken_over_without_a_restart() {
     })
     .await;
     for one in &all {
-        wait_word(&one.space, one.name(), "Ready").await;
+        let status = wait_word(&one.space, one.name(), "Ready").await;
+        assert_eq!(status.err_msg, None, "{}", one.file);
     }
     assert_eq!(again.writes(), 1);
     for (one, before) in all.iter().zip(&before) {
@@ -115,8 +116,19 @@ async fn is_taken_over_without_a_restart() {
 
 async fn taken_over(one: &Migrated) {
     let (space, name) = (&one.space, one.name());
-    let status = wait_word(space, name, "Ready").await;
-    assert_eq!(status.err_msg, None, "{}", one.file);
+    wait_word(space, name, "Ready").await;
+    space
+        .wait(
+            "what prem-operator said is over",
+            name,
+            |resource: &AIDeployment| {
+                resource
+                    .status
+                    .as_ref()
+                    .is_some_and(|status| status.err_msg.is_none())
+            },
+        )
+        .await;
     let deployment: Deployment = wait_taken_over(space, name).await;
     assert!(deployment.annotations().contains_key(ADOPTED), "{}", one.file);
 

@@ -3,7 +3,7 @@
 use api::premlabs_io::v1alpha1::{AIDeployment, AIModelMap};
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, PostParams},
+    api::{DynamicObject, ListParams, Patch, PatchParams, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::{Value, json};
@@ -54,6 +54,27 @@ pub async fn migrate_from(space: &Space, file: &str) {
     for object in objects(file) {
         made(space, object).await;
     }
+    for resource in space
+        .api::<AIDeployment>()
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+    {
+        say(space, &resource.name_any()).await;
+    }
+}
+
+/// Its status after a trouble that is over: it never takes `errMsg` back.
+async fn say(space: &Space, name: &str) {
+    let status = json!({"status": {"status": "Failed", "errMsg": "Reconciliation error: conflict"}});
+    let params = PatchParams {
+        field_manager: Some(OLD.to_owned()),
+        ..PatchParams::default()
+    };
+    let api = space.api::<AIDeployment>();
+    api.patch_status(name, &params, &Patch::Merge(status))
+        .await
+        .unwrap();
 }
 
 /// An object as prem-operator made it, for the resource of its name.
