@@ -34,7 +34,7 @@ pub trait ServingRoot:
     /// The kind that the labels of its Pods tell, as in [`diagnosis::facts::Owner`].
     const POD_OWNER: &'static str;
 
-    /// What it names beside itself, as index keys (see [`crate::triggers::named`]): whoever is named wakes it.
+    /// What it names beside itself, as index keys (`map:<namespace>/<name>` and the like): whoever is named wakes it.
     fn names(&self) -> Vec<String>;
 
     /// The state in its status.
