@@ -45,9 +45,14 @@ fn every_example_renders() {
             .map(|object| object["metadata"]["name"].as_str().unwrap().to_owned())
             .collect()
     };
-    for kind in ["Deployment", "Service", "NetworkPolicy"] {
+    for kind in ["Deployment", "Service"] {
         assert_eq!(names(kind), deployments, "{kind}");
     }
+    let guards: BTreeSet<String> = deployments
+        .iter()
+        .map(|name| format!("{name}-llm-operator"))
+        .collect();
+    assert_eq!(names("NetworkPolicy"), guards);
     assert_eq!(names("Ingress"), open);
     assert!(names("ConfigMap").contains("llama-3-8b"));
     assert_eq!(outcome.out, call(&args, "").out, "twice the same");
@@ -108,11 +113,11 @@ fn maps_are_looked_up_and_shown() {
     );
 }
 
-/// A name that stands twice in one list is refused by field.
+/// A name that is too long for a key of a ConfigMap is refused by field.
 #[test]
 fn a_map_that_cannot_be_used_is_refused_by_field() {
-    let twice = MAP.replace("variant: b", "variant: a");
-    let outcome = render(&twice);
+    let long = format!("variant: {}, engineConfigFile: 'y: 2'", "b".repeat(240));
+    let outcome = render(&MAP.replace("variant: b", &long));
     assert_eq!(outcome.code, 1);
     assert!(
         outcome
