@@ -26,5 +26,3 @@ pub const AUTO_NODE_LABELER: &str = "AutoNodeLabeler";
 pub const NODE: &str = "Node";
 /// `<lower case kind>.<group>` of an `AIDeployment`.
 pub(crate) const AI_DEPLOYMENT_LABEL: &str = "aideployment.premlabs.io";
-/// The label of an `AIDeployment`'s Pods, with its name; they carry none of ours (see [`crate::caches::pods`]).
-pub(crate) const AI_DEPLOYMENT_POD_LABEL: &str = "mlcontroller.premlabs.io/ai-deployment";

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod build;
+mod digest;
 pub mod engine;
 pub mod field_error;
 pub mod fit;

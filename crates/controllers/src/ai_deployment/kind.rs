@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use api::premlabs_io::v1alpha1::{AIDeployment, AIDeploymentStatus};
 use reconcile::WatchCache;
-use serving::{
-    labels,
-    plan::ServingPlan,
-    request::{Additions, PodForm},
-};
+use serving::{labels, plan::ServingPlan};
 
-use super::{accept::accept, validate::identity};
+use super::{
+    accept::accept,
+    validate::{FORM, identity},
+};
 use crate::{
     caches::Caches,
     lookup::Lookup,
@@ -43,7 +42,7 @@ impl ServingKind for AIDeployment {
     }
 
     fn selector(&self) -> String {
-        labels::selector_text(&identity(self), PodForm::Prem(Additions::All))
+        labels::selector_text(&identity(self), FORM)
     }
 
     fn stored(&self) -> ServingStatus {

@@ -11,7 +11,7 @@ use k8s_openapi::{
     api::core::v1::TopologySpreadConstraint, apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use serving::{
-    engine::prem::{PremRequest, ProbeOverride, ProbeOverrides},
+    engine::prem::{MODELS_VOLUME, PremRequest, ProbeOverride, ProbeOverrides},
     field_error::FieldError,
     labels::{PREM_NAME, PREM_SPREAD},
     plan::IngressPlan,
@@ -36,9 +36,8 @@ use crate::{
 
 /// The value of the label by which all Pods with models are spread.
 const SPREAD: &str = "ai-model";
-/// The engine's container and volume.
-const SERVING: &str = "serving";
-const MODELS: &str = "models";
+/// New Pods get all that ours have; those that prem-operator made are the plan's business.
+pub(super) const FORM: PodForm = PodForm::Prem(Additions::All);
 const HOSTNAME: &str = "kubernetes.io/hostname";
 const ANYWAY: &str = "ScheduleAnyway";
 
@@ -76,7 +75,7 @@ pub(super) fn validate(
     } = parsed;
     if beside.engine == EngineName::Vllm {
         // prem-operator ignored the template of this engine, so what stands in the engine's way there must not stop it here.
-        pod.template = pod.template.without(&[SERVING], &[MODELS]);
+        pod.template = pod.template.without(&[FORM.container()], &[MODELS_VOLUME]);
     }
     let resources = errors.keep_all(resources(
         &deployment,
@@ -116,7 +115,7 @@ pub(super) fn validate(
             engine,
             probes: probes(&deployment),
         })),
-        form: PodForm::Prem(Additions::All),
+        form: FORM,
         model: ModelRequest {
             name: model_names(beside.models),
             source: None,

@@ -5,11 +5,8 @@
 use std::collections::BTreeMap;
 
 use api::premlabs_io::v1alpha1::{AIModelMap, AIModelMapSpec, ModelVariant};
-use k8s_openapi::{
-    api::core::v1::ConfigMap,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
-};
-use serving::{field_error::FieldError, labels, request::Identity};
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use serving::{build::owned, field_error::FieldError, labels, request::Identity};
 
 use crate::kinds::{AI_MODEL_MAP, PREM_GROUP, PREM_VERSION};
 
@@ -149,19 +146,8 @@ fn metadata(map: &AIModelMap) -> ObjectMeta {
     labels.insert("app.kubernetes.io/component".to_owned(), "model-map".to_owned());
     labels.insert(MAP_LABEL.to_owned(), identity.name.clone());
     ObjectMeta {
-        name: Some(identity.name.clone()),
-        namespace: Some(identity.namespace.clone()),
-        labels: Some(labels),
         annotations: Some([(MAP_LABEL.to_owned(), identity.name.clone())].into()),
-        owner_references: Some(vec![OwnerReference {
-            api_version: identity.api_version(),
-            kind: identity.kind.clone(),
-            name: identity.name.clone(),
-            uid: identity.uid,
-            controller: Some(true),
-            block_owner_deletion: Some(true),
-        }]),
-        ..ObjectMeta::default()
+        ..owned(&identity, labels)
     }
 }
 

@@ -8,12 +8,10 @@ use std::{sync::Arc, time::Duration};
 use diagnosis::facts::{Owner, PodFacts};
 use k8s_openapi::api::core::v1::Pod;
 use reconcile::{CacheSpec, MANAGED_BY_SELECTOR, WatchCache, Watches};
+use serving::labels::PREM_NAME;
 
 use super::roots::ServingRoots;
-use crate::{
-    kinds::{AI_DEPLOYMENT_LABEL, AI_DEPLOYMENT_POD_LABEL},
-    triggers,
-};
+use crate::{kinds::AI_DEPLOYMENT_LABEL, triggers};
 
 /// A burst of Pod changes costs one reconcile; short beside the two seconds in which a status must tell the truth.
 pub(crate) const BURST: Duration = Duration::from_millis(150);
@@ -101,7 +99,7 @@ fn facts(pod: &Pod) -> PodFacts {
     let mut facts = PodFacts::from(pod);
     if facts.owner.is_none() {
         let labels = pod.metadata.labels.as_ref();
-        let name = labels.and_then(|labels| labels.get(AI_DEPLOYMENT_POD_LABEL));
+        let name = labels.and_then(|labels| labels.get(PREM_NAME));
         facts.owner = name.map(|name| Owner {
             kind: AI_DEPLOYMENT_LABEL.into(),
             name: name.as_str().into(),
@@ -117,7 +115,7 @@ mod tests {
     #[test]
     fn the_selectors_share_no_pod() {
         for selector in [PREM, OTHERS] {
-            assert!(selector.contains(AI_DEPLOYMENT_POD_LABEL));
+            assert!(selector.contains(PREM_NAME));
             assert!(selector.contains(&MANAGED_BY_SELECTOR.replace('=', "!=")));
         }
     }
@@ -133,12 +131,11 @@ mod tests {
         };
         let (kind, name) = (diagnosis::facts::KIND_LABEL, diagnosis::facts::NAME_LABEL);
         assert_eq!(
-            owner(serde_json::json!({AI_DEPLOYMENT_POD_LABEL: "simple"})).as_deref(),
+            owner(serde_json::json!({PREM_NAME: "simple"})).as_deref(),
             Some("aideployment.premlabs.io simple")
         );
         assert_eq!(
-            owner(serde_json::json!({AI_DEPLOYMENT_POD_LABEL: "simple", kind: "k.g", name: "chat"}))
-                .as_deref(),
+            owner(serde_json::json!({PREM_NAME: "simple", kind: "k.g", name: "chat"})).as_deref(),
             Some("k.g chat")
         );
         assert_eq!(owner(serde_json::json!({"a": "b"})), None);

@@ -70,9 +70,7 @@ pub(crate) async fn apply_beside(
     (namespace, name): (&str, &str),
     body: Vec<u8>,
 ) -> Result<RawObject, kube::Error> {
-    let mut uri = object_path(resource, namespace, name);
-    uri.push_str("?fieldManager=");
-    uri.push_str(manager);
+    let uri = managed_path(manager, resource, namespace, name);
     patch(client, uri, APPLY_PATCH, body).await
 }
 
@@ -84,9 +82,7 @@ pub(crate) async fn merge_as(
     (namespace, name): (&str, &str),
     body: Vec<u8>,
 ) -> Result<RawObject, kube::Error> {
-    let mut uri = object_path(resource, namespace, name);
-    uri.push_str("?fieldManager=");
-    uri.push_str(manager);
+    let uri = managed_path(manager, resource, namespace, name);
     patch(client, uri, MERGE_PATCH, body).await
 }
 
@@ -112,9 +108,7 @@ pub(crate) async fn operate_as(
     (namespace, name): (&str, &str),
     operations: Vec<u8>,
 ) -> Result<RawObject, kube::Error> {
-    let mut uri = object_path(resource, namespace, name);
-    uri.push_str("?fieldManager=");
-    uri.push_str(manager);
+    let uri = managed_path(manager, resource, namespace, name);
     patch(client, uri, JSON_PATCH, operations).await
 }
 
@@ -130,6 +124,14 @@ async fn patch(
         .body(body)
         .map_err(kube::Error::HttpError)?;
     decode(client.request_text(request).await?)
+}
+
+/// Path of one object for a write of `manager`.
+fn managed_path(manager: &str, resource: &ApiResource, namespace: &str, name: &str) -> String {
+    format!(
+        "{}?fieldManager={manager}",
+        object_path(resource, namespace, name)
+    )
 }
 
 /// Reads one object from the API server, past all caches.

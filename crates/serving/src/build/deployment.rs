@@ -1,15 +1,15 @@
 //! The Deployment.
 
-use std::fmt::Write as _;
-
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     metadata::{metadata, selector},
     pod::pod_template,
 };
-use crate::plan::{DeploymentPlan, PodPlan, ServingPlan, Strategy};
+use crate::{
+    digest,
+    plan::{DeploymentPlan, PodPlan, ServingPlan, Strategy},
+};
 
 /// A Deployment of the plan's Pods.
 pub fn deployment(plan: &ServingPlan, workload: &DeploymentPlan) -> Deployment {
@@ -25,17 +25,9 @@ pub fn deployment_as_found(plan: &ServingPlan, workload: &DeploymentPlan) -> Opt
     let made_from = (template, &plan.pod.annotations);
     // All of it is maps with text keys, lists and text: nothing of it cannot be written.
     let bytes = serde_json::to_vec(&made_from).unwrap_or_default();
-    let hex = Sha256::digest(bytes)
-        .iter()
-        .take(16)
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
     Some(AsFound {
         deployment,
-        pods: hex,
+        pods: digest::short_of(bytes),
     })
 }
 

@@ -4,15 +4,22 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 
-use crate::{plan::ServingPlan, request::PodForm};
+use crate::{
+    plan::ServingPlan,
+    request::{Identity, PodForm},
+};
 
 /// Metadata with the resource's own name.
 pub fn metadata(plan: &ServingPlan) -> ObjectMeta {
-    let identity = &plan.identity;
+    owned(&plan.identity, plan.labels.clone())
+}
+
+/// Metadata of an object that has the name of its owner.
+pub fn owned(identity: &Identity, labels: BTreeMap<String, String>) -> ObjectMeta {
     ObjectMeta {
         name: Some(identity.name.clone()),
         namespace: Some(identity.namespace.clone()),
-        labels: Some(plan.labels.clone()),
+        labels: Some(labels),
         owner_references: Some(vec![OwnerReference {
             api_version: identity.api_version(),
             kind: identity.kind.clone(),

@@ -28,6 +28,7 @@ pub use self::{
     deployment::{AsFound, deployment, deployment_as_found},
     disruption_budget::disruption_budget,
     ingress::ingress,
+    metadata::owned,
     network_policy::network_policy,
     service::service,
 };

@@ -11,10 +11,10 @@ use api::shared::AccessMode;
 use k8s_openapi::api::core::v1::{
     EmptyDirVolumeSource, ImageVolumeSource, PersistentVolumeClaimVolumeSource, Volume, VolumeMount,
 };
-use sha2::{Digest, Sha256};
 
 use super::ClaimPlan;
 use crate::{
+    digest,
     field_error::FieldError,
     labels,
     request::{ClaimRequest, ServingRequest},
@@ -189,8 +189,5 @@ fn label_value(claim: &str) -> String {
     if labels::is_label_value(claim) {
         return claim.to_owned();
     }
-    let hash = Sha256::digest(claim.as_bytes());
-    hash.iter()
-        .take(16)
-        .fold(String::from("sha256-"), |text, byte| format!("{text}{byte:02x}"))
+    format!("sha256-{}", digest::short_of(claim))
 }

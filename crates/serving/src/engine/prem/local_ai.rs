@@ -3,8 +3,6 @@
 //! A configuration file is copied to the models, a URL is downloaded, and any other name is an argument. Models are kept in
 //! memory, and gone with the Pod.
 
-use std::fmt::Write as _;
-
 use k8s_openapi::api::core::v1::{
     ConfigMapProjection, KeyToPath, Probe, ProjectedVolumeSource, Volume, VolumeProjection,
 };
@@ -16,6 +14,7 @@ use super::{
     mount, nothing, probes, scratch,
 };
 use crate::{
+    digest,
     engine::env,
     plan::{ContainerPlan, weights::named},
 };
@@ -126,15 +125,9 @@ impl Configs {
         });
     }
 
-    /// 16 of the 32 bytes in hexadecimal; `None` without files.
+    /// `None` without files.
     fn digest(&self) -> Option<String> {
-        let bytes = self.hash.clone().finalize();
-        let hex = bytes.iter().take(16).fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        (!self.sources.is_empty()).then_some(hex)
+        (!self.sources.is_empty()).then(|| digest::short(self.hash.clone()))
     }
 
     fn volume(self) -> Volume {

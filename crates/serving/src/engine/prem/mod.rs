@@ -27,7 +27,7 @@ use crate::{
 /// Where models are in `LocalAI` and Triton.
 const MODELS: &str = "/models";
 /// The name of the volume with models.
-const MODELS_VOLUME: &str = "models";
+pub const MODELS_VOLUME: &str = "models";
 
 /// An engine with what it serves.
 #[derive(Clone, Debug, PartialEq)]
