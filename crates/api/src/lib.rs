@@ -6,6 +6,7 @@
 // Printer columns of kube's derive repeat `type_ = "string"`, which this lint takes for a duplicated attribute.
 #![allow(clippy::duplicated_attributes)]
 
+pub mod infra_example_com;
 pub mod llm_example_com;
 pub mod premlabs_io;
 pub mod shared;
@@ -14,6 +15,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 
 use crate::{
+    infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap, AutoNodeLabeler},
     shared::definition::with_optional_spec,
@@ -29,6 +31,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         with_optional_spec(AIDeployment::crd()),
         with_optional_spec(AIModelMap::crd()),
         AutoNodeLabeler::crd(),
+        NvidiaGpuLlm::crd(),
     ]
     .into_iter()
     .map(shared::definition::finished)

@@ -21,6 +21,21 @@ pub fn quantity(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// [`quantity`] above zero; `field` is its name, for the message.
+pub fn positive_quantity(generator: &mut SchemaGenerator, field: &str) -> Schema {
+    let mut schema = quantity(generator);
+    if let Some(rules) = schema
+        .get_mut("x-kubernetes-validations")
+        .and_then(Value::as_array_mut)
+    {
+        rules.push(json!({
+            "rule": "quantity(string(self)).isGreaterThan(quantity('0'))",
+            "message": format!("{field} must be more than zero"),
+        }));
+    }
+    schema
+}
+
 /// The schema of a core type, inlined, without descriptions.
 pub fn bare<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = generator.subschema_for::<T>();

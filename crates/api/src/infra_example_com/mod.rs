@@ -1,0 +1,3 @@
+//! API group `infra.example.com`.
+
+pub mod v1;
