@@ -26,3 +26,12 @@ pub const AUTO_NODE_LABELER: &str = "AutoNodeLabeler";
 pub const NODE: &str = "Node";
 /// `<lower case kind>.<group>` of an `AIDeployment`.
 pub(crate) const AI_DEPLOYMENT_LABEL: &str = "aideployment.premlabs.io";
+
+/// Group of `NvidiaGpuLlm`.
+pub const INFRA_GROUP: &str = "infra.example.com";
+/// Its version.
+pub const INFRA_VERSION: &str = "v1";
+/// Kind, as in keys, owner references and Events.
+pub const NVIDIA_GPU_LLM: &str = "NvidiaGpuLlm";
+/// `<lower case kind>.<group>` of an `NvidiaGpuLlm`.
+pub(crate) const NVIDIA_GPU_LLM_LABEL: &str = "nvidiagpullm.infra.example.com";

@@ -14,6 +14,7 @@ pub mod kinds;
 pub mod llm_deployment;
 pub mod llm_model;
 pub mod lookup;
+mod nvidia_gpu_llm;
 pub mod operator;
 pub mod reason;
 pub mod referents;

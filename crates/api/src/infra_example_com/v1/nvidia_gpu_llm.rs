@@ -46,7 +46,7 @@ use crate::shared::{AccessSpec, State, schema};
         .message("storageClassName cannot be changed: a claim keeps its class; use another llmName"),
 )]
 pub struct NvidiaGpuLlmSpec {
-    /// `install` runs the model; `status` reports on the Pod named `llmName`, whoever made it; `uninstall` removes what other NvidiaGpuLlms made under `llmName`, and keeps it away while it exists.
+    /// `install` runs the model; `status` reports on the Pod named `llmName`, whoever made it; `uninstall` removes what other resources of this kind made under `llmName`, and keeps it away while it exists.
     #[schemars(schema_with = "schema::bare::<Action>")]
     pub action: Action,
 

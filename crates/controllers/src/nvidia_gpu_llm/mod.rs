@@ -1,0 +1,2 @@
+//! `NvidiaGpuLlm`: one Pod with Ollama and a model, by action.
+
