@@ -21,3 +21,4 @@ release() {
 }
 
 release autonodelabelers.premlabs.io premlabs.io/node-labels
+release nvidiagpullms.infra.example.com infra.example.com/gpu-llm
