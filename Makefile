@@ -33,14 +33,15 @@ lint: ## Formatting, clippy, documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 .PHONY: manifests
-manifests: ## Write the generated files: config/crd and docs/conditions.md
+manifests: ## Write the generated files: config/crd, the definition in manifest-controller, docs/conditions.md
 	@$(CARGO) build --quiet -p llm-operator
 	@./target/debug/llm-operator crds --output-dir config/crd
+	@cp config/crd/infra.example.com_nvidiagpullms.yaml manifest-controller/nvidia-gpu-llm-crd.yaml
 	@./target/debug/llm-operator conditions-doc > docs/conditions.md
 
 .PHONY: check-manifests
 check-manifests: manifests ## Fail when a generated file is stale
-	@git diff --exit-code --stat -- config/crd docs/conditions.md && \
+	@git diff --exit-code --stat -- config/crd manifest-controller docs/conditions.md && \
 	  test -z "$$(git ls-files --others --exclude-standard -- config/crd)" || \
 	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
 

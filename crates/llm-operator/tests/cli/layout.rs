@@ -72,6 +72,11 @@ fn generated_files_are_up_to_date() {
         );
     }
     std::fs::remove_dir_all(folder).unwrap();
+    assert!(
+        repository_file("manifest-controller/nvidia-gpu-llm-crd.yaml")
+            == repository_file("config/crd/infra.example.com_nvidiagpullms.yaml"),
+        "manifest-controller/nvidia-gpu-llm-crd.yaml is stale: run `make manifests`"
+    );
     let conditions = call(&["conditions-doc"], "");
     assert!(
         conditions.out == repository_file("docs/conditions.md"),
