@@ -22,5 +22,6 @@ pub use finding::{Finding, MESSAGE_LIMIT};
 pub use need::{GpuMemory, GpuNeed, GpuProduct};
 pub use pod::{SCHEDULER_PATIENCE, explain as explain_pod};
 pub use reason::{Reason, State, conditions_markdown};
+pub use redact::shorten;
 pub use surroundings::{Snapshot, Surroundings};
 pub use workload::{Explanation, Input, Progress, explain};
