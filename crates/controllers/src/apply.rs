@@ -15,6 +15,8 @@ pub struct Done {
     pub repaired: Vec<String>,
     /// Children that another operator had made for the owner and that are ours from now on, as `Kind name`.
     pub taken_over: Vec<String>,
+    /// Children that cannot be changed to what is asked for, and make room for their successor, as `Kind name`.
+    pub replaced: Vec<String>,
     /// Children that were no longer asked for and are deleted, as `Kind name`.
     pub pruned: Vec<String>,
 }
@@ -35,6 +37,7 @@ pub async fn apply(
         match change {
             ChangeMade::Repaired => done.repaired.push(name()),
             ChangeMade::TakenOver => done.taken_over.push(name()),
+            ChangeMade::Replaced => done.replaced.push(name()),
             ChangeMade::None | ChangeMade::Created | ChangeMade::Updated => {}
         }
     }
@@ -70,6 +73,12 @@ impl Done {
             "Apply",
             &self.taken_over,
             "was made by another operator and is managed by this one from now on",
+        );
+        tell(
+            "Replaced",
+            "Apply",
+            &self.replaced,
+            "cannot be changed to what is asked for; it is deleted and made anew",
         );
         tell(
             "Pruned",

@@ -28,6 +28,8 @@ pub struct Input<'a> {
     pub workload: Option<&'a WorkloadFacts>,
     /// Replicas asked for, used before the object exists.
     pub desired: i32,
+    /// The workload is one Pod by itself: no sentence counts replicas.
+    pub single: bool,
     /// The Pods of this workload, of any version, in any order.
     pub pods: &'a [Arc<PodFacts>],
     /// GPUs that one replica asks for.
@@ -118,7 +120,11 @@ fn serving(input: &Input<'_>, ready: i32, desired: i32) -> Explanation {
         desired,
         progress,
     };
-    let serve = format!("{} of {desired} replicas serve", ready.min(desired));
+    let serve = if input.single {
+        "The Pod serves".to_owned()
+    } else {
+        format!("{} of {desired} replicas serve", ready.min(desired))
+    };
     let Some(rollout) = rollout::ongoing(input, desired) else {
         let finding = Finding::new(Reason::AllReplicasReady, format!("{serve}."));
         let progress = Progress {
@@ -156,11 +162,17 @@ fn serving(input: &Input<'_>, ready: i32, desired: i32) -> Explanation {
 
 /// Fewer Pods serve than are asked for.
 fn missing(input: &Input<'_>, ready: i32, desired: i32) -> Finding {
-    let head = format!("{ready} of {desired} replicas serve: ");
+    let head = if input.single {
+        String::new()
+    } else {
+        format!("{ready} of {desired} replicas serve: ")
+    };
     let hash = rollout::current_hash(input);
     let cause = pods::worst(input, hash.as_deref(), false).unwrap_or_else(|| {
         let paused = input.workload.is_some_and(|workload| workload.paused);
-        let words = if paused {
+        let words = if input.single {
+            "The Pod is being created."
+        } else if paused {
             "the rollout is paused. Resume it to have Pods made."
         } else {
             "Pods are being created."

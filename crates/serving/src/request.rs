@@ -60,6 +60,8 @@ impl Identity {
 pub struct ServingRequest {
     /// The resource.
     pub identity: Identity,
+    /// The name of what is made; `None`: the resource's.
+    pub name: Option<String>,
     /// The program in the image.
     pub engine: EngineRequest,
     /// Whose promises about Pods hold.
@@ -88,6 +90,23 @@ pub struct ServingRequest {
     pub budget: BudgetRequest,
     /// Who may reach the port.
     pub access: Access,
+}
+
+impl ServingRequest {
+    /// The name of what is made.
+    pub fn child_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.identity.name)
+    }
+
+    /// The name of the engine's container.
+    pub fn container_name(&self) -> &'static str {
+        self.container.name.unwrap_or(self.form.container())
+    }
+
+    /// Whether the Pods end when their work is done.
+    pub fn ends(&self) -> bool {
+        matches!(self.workload, WorkloadRequest::Pod { ends: true })
+    }
 }
 
 /// The program in the image, and what only it needs to know.
@@ -167,6 +186,8 @@ pub struct ModelRequest {
 /// The engine's container.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerRequest {
+    /// Its name; `None`: the form's.
+    pub name: Option<&'static str>,
     /// Image reference.
     pub image: String,
     /// When the image is pulled.
@@ -227,6 +248,11 @@ pub enum ClaimRequest {
 /// What runs the Pods. Families with other workloads add variants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkloadRequest {
+    /// Nothing: there is one Pod, which the operator itself replaces.
+    Pod {
+        /// Whether it ends when its work is done, and is not restarted.
+        ends: bool,
+    },
     /// A Deployment.
     Deployment {
         /// How many; `None`: whoever scales the Deployment decides, and at first there is one.
@@ -310,6 +336,8 @@ impl ServiceKind {
 /// The Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRequest {
+    /// Whether there is one.
+    pub made: bool,
     /// Its port.
     pub port: u16,
     /// Ports that lead to the same number, beside that one.

@@ -254,7 +254,9 @@ fn a_rollout_lasts_as_long_as_the_startup_probe() {
                 ..ProbeOverride::default()
             });
         }
-        let Workload::Deployment(deployment) = plan(request).workload;
+        let Workload::Deployment(deployment) = plan(request).workload else {
+            panic!("a Deployment");
+        };
         deployment.progress_deadline_seconds
     };
     // Ten minutes to get a node and an image, one second and so many times ten to load.
@@ -363,7 +365,7 @@ fn the_selector_cannot_be_overwritten() {
     .into();
     let children = build(&plan(request));
     let only = json!({key: "chat-service"});
-    assert_eq!(json!(children.service.spec.unwrap().selector), only);
+    assert_eq!(json!(children.service.unwrap().spec.unwrap().selector), only);
     assert_eq!(
         json!(children.deployment.unwrap().spec.unwrap().selector),
         json!({"matchLabels": only})
@@ -412,7 +414,7 @@ fn variables_in_a_models_name_are_replaced() {
 #[test]
 fn the_service_leads_to_the_number_of_the_port() {
     let children = build(&plan(vllm(Additions::All)));
-    let ports = json!(children.service.spec.unwrap().ports);
+    let ports = json!(children.service.unwrap().spec.unwrap().ports);
     assert_eq!(
         ports,
         json!([{"port": 8000, "targetPort": 8000, "protocol": "TCP"}])

@@ -46,7 +46,7 @@ fn the_service_keeps_its_port_and_the_container_takes_the_models() {
     let mut request = document_example();
     request.container.port = Some(9000);
     let children = build(&plan(request));
-    let service = children.service.spec.unwrap().ports.unwrap().remove(0);
+    let service = children.service.unwrap().spec.unwrap().ports.unwrap().remove(0);
     assert_eq!(
         (service.port, service.target_port),
         (8080, Some(IntOrString::String("http".into())))

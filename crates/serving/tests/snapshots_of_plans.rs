@@ -9,7 +9,7 @@ use k8s_openapi::{api::networking::v1::NetworkPolicyPeer, apimachinery::pkg::api
 use serde_json::{Value, json};
 use serving::{
     Children, build,
-    request::{Access, ServiceKind, ServingRequest, StrategyRequest},
+    request::{Access, BudgetRequest, ServiceKind, ServingRequest, StrategyRequest, WorkloadRequest},
 };
 
 fn front_end() -> NetworkPolicyPeer {
@@ -34,6 +34,7 @@ fn objects(request: ServingRequest) -> Vec<Value> {
         disruption_budget,
         deployment,
         deployment_as_found: _,
+        pod,
     } = build(&plan(request));
     [
         json!(claim),
@@ -43,6 +44,7 @@ fn objects(request: ServingRequest) -> Vec<Value> {
         json!(ingress),
         json!(disruption_budget),
         json!(deployment),
+        json!(pod),
     ]
     .into_iter()
     .filter(|object| !object.is_null())
@@ -74,6 +76,21 @@ fn ollama_on_a_claim() {
     request.container.memory = Some("8Gi".parse().unwrap());
     request.storage = new_claim("20Gi", AccessMode::ReadWriteMany);
     request.workload = deployment(3, StrategyRequest::Automatic);
+    insta::assert_yaml_snapshot!(objects(request));
+}
+
+#[test]
+fn ollama_in_one_pod_that_ends() {
+    let mut request = request(Engine::Ollama, "ollama/ollama:0.17.4");
+    request.name = Some("gpu-llm-pod".into());
+    request.model.name = "llama2:7b".into();
+    request.container.name = Some("ollama");
+    request.container.port = Some(11434);
+    request.gpu = gpu(1, None, None);
+    request.storage = new_claim("20Gi", AccessMode::ReadWriteOnce);
+    request.workload = WorkloadRequest::Pod { ends: true };
+    request.service.made = false;
+    request.budget = BudgetRequest::Disabled;
     insta::assert_yaml_snapshot!(objects(request));
 }
 

@@ -111,6 +111,7 @@ pub(super) fn validate(
     };
     errors.finish(ServingRequest {
         identity: identity(resource),
+        name: None,
         engine: EngineRequest::Prem(Box::new(PremRequest {
             engine,
             probes: probes(&deployment),
@@ -285,6 +286,7 @@ fn one_success(deployment: &DeploymentSpec) -> Vec<FieldError> {
 fn service(resource: &AIDeployment, port: u16, more_ports: Vec<u16>) -> ServiceRequest {
     let ObjectLabels { labels, annotations } = resource.spec.service.clone().unwrap_or_default();
     ServiceRequest {
+        made: true,
         port,
         more_ports,
         kind: ServiceKind::ClusterIp,

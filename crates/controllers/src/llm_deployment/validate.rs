@@ -66,6 +66,7 @@ pub fn validate(
     };
     errors.finish(ServingRequest {
         identity: identity(deployment),
+        name: None,
         engine: EngineRequest::Own(model.spec.engine),
         form: PodForm::Own,
         model: parts.model,
@@ -112,6 +113,7 @@ fn replicas(replicas: i32) -> Result<i32, FieldError> {
 fn service(deployment: &LLMDeployment) -> Result<ServiceRequest, FieldError> {
     let spec = deployment.spec.service.clone().unwrap_or_default();
     Ok(ServiceRequest {
+        made: true,
         port: parse::port("port", deployment.spec.port)?,
         more_ports: Vec::new(),
         kind: match spec.type_.unwrap_or_default() {

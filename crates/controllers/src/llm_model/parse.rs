@@ -66,6 +66,7 @@ fn container(spec: &LLMModelSpec, errors: &mut Errors) -> ContainerRequest {
     let resources = spec.resources.clone().unwrap_or_default();
     let probes = spec.probes.clone().unwrap_or_default();
     ContainerRequest {
+        name: None,
         image: spec.image.clone(),
         pull_policy: spec.image_pull_policy,
         command: spec.command.clone().unwrap_or_default(),

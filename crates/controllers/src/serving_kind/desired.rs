@@ -36,6 +36,7 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
         disruption_budget,
         deployment,
         deployment_as_found,
+        pod,
     } = build(plan);
     let mut objects = Vec::with_capacity(7);
     if let Some(claim) = claim {
@@ -45,7 +46,9 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
         objects.push(DesiredObject::new(config_map)?);
     }
     objects.push(DesiredObject::new(network_policy)?);
-    objects.push(DesiredObject::new(service)?);
+    if let Some(service) = service {
+        objects.push(DesiredObject::new(service)?);
+    }
     if let Some(ingress) = ingress {
         objects.push(DesiredObject::new(ingress)?);
     }
@@ -59,6 +62,9 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
             Some(found) => deployment.if_found(released(marked(found), scaled)?),
             None => deployment,
         });
+    }
+    if let Some(pod) = pod {
+        objects.push(DesiredObject::new(pod)?.replaceable());
     }
     Ok(objects)
 }
@@ -88,8 +94,7 @@ fn marked(found: AsFound) -> Deployment {
 }
 
 fn sets_replicas(plan: &ServingPlan) -> bool {
-    let Workload::Deployment(deployment) = &plan.workload;
-    deployment.replicas.is_some()
+    matches!(&plan.workload, Workload::Deployment(deployment) if deployment.replicas.is_some())
 }
 
 #[cfg(test)]
@@ -114,8 +119,9 @@ mod tests {
         }))
         .unwrap();
         let mut plan = plan(&resource, &model, Referents::default()).unwrap();
-        let Workload::Deployment(workload) = &mut plan.workload;
-        workload.replicas = replicas;
+        if let Workload::Deployment(workload) = &mut plan.workload {
+            workload.replicas = replicas;
+        }
         let present = Present {
             scaled,
             ..Present::default()

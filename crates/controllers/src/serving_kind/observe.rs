@@ -52,6 +52,7 @@ pub fn observe<K: ServingKind>(
     let explanation = explain(&Input {
         workload: workload.as_ref().map(|child| &child.facts),
         desired: resource.replicas().unwrap_or(DEFAULT_REPLICAS),
+        single: false,
         pods: &pods,
         need: need.as_ref(),
         around: caches,

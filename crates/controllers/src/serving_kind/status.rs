@@ -299,6 +299,7 @@ mod tests {
         let explanation = explain(&Input {
             workload: None,
             desired: 0,
+            single: false,
             pods: &[],
             need: None,
             around: &Snapshot::default(),

@@ -2,6 +2,8 @@
 
 mod container;
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodCondition, PodSpec, PodStatus, Toleration};
 
@@ -74,6 +76,8 @@ pub struct PodFacts {
     pub message: Option<Box<str>>,
     /// Node it is bound to.
     pub node: Option<Box<str>>,
+    /// Its address, once its sandbox has one.
+    pub ip: Option<IpAddr>,
     /// Deletion was asked for.
     pub deleting: bool,
     /// The scheduler's verdict.
@@ -163,6 +167,7 @@ impl From<&Pod> for PodFacts {
             phase: phase(status.phase.as_deref()),
             reason: boxed(status.reason.as_ref()),
             message: boxed(status.message.as_ref()),
+            ip: status.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
             deleting: pod.metadata.deletion_timestamp.is_some(),
             scheduling: scheduling(node.is_some(), status),
             sandbox_ready: condition(status, "PodReadyToStartContainers")

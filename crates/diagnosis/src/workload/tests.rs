@@ -53,6 +53,7 @@ fn explained(workload: &WorkloadFacts, pods: &[Arc<PodFacts>]) -> Explanation {
     let one = Input {
         workload: Some(workload),
         desired: 9,
+        single: false,
         pods,
         need: None,
         around: &around,
@@ -213,6 +214,7 @@ fn stopped_starting_terminating() {
     let none = explain(&Input {
         workload: None,
         desired: 3,
+        single: false,
         pods: &[],
         need: None,
         around: &around,
@@ -277,4 +279,25 @@ fn without_a_progress_deadline_the_newest_pod_tells_the_version() {
     new.created = "2026-11-01T11:00:00Z".parse().ok();
     let told = explained(&workload, &[Arc::new(old), Arc::new(new)]);
     assert_eq!((told.serves, told.progress.reason), (true, Reason::ImageNotFound));
+}
+
+#[test]
+fn of_one_pod_nothing_is_counted() {
+    let around = Snapshot::default();
+    let told = |pods: &[Arc<PodFacts>]| {
+        explain(&Input {
+            workload: None,
+            desired: 1,
+            single: true,
+            pods,
+            need: None,
+            around: &around,
+            now: None,
+        })
+        .message
+    };
+    assert_eq!(told(&[]), "The Pod is being created.");
+    assert_eq!(told(&[pod("a", "new", None)]), "The Pod serves.");
+    let waiting = told(&[pod("a", "new", BAD)]);
+    assert!(waiting.starts_with("Pod chat-new-a: "), "{waiting}");
 }

@@ -10,6 +10,7 @@ use super::{
     desired::{Bind, DesiredError, DesiredObject, RELEASED, Released},
     diff,
     error::{ApplyError, is_about_uid},
+    replace::changeable,
     request,
 };
 use crate::cache::{ChildHead, ChildView, Writing};
@@ -18,7 +19,7 @@ use crate::cache::{ChildHead, ChildView, Writing};
 pub(super) const HANDOVER_MANAGER: &str = "llm-operator-handover";
 
 /// Field manager of lists that had to be replaced as a whole.
-const REPAIR_MANAGER: &str = "llm-operator-repair";
+pub(super) const REPAIR_MANAGER: &str = "llm-operator-repair";
 
 /// What an apply did.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub enum ChangeMade {
     Repaired,
     /// An earlier operator had made it for our resource; what it had set is ours now.
     TakenOver,
+    /// It cannot become what we want; it is being deleted, and made anew when it is gone.
+    Replaced,
 }
 
 /// Desired hash and observed content that were found to agree.
@@ -160,6 +163,13 @@ impl Applier {
                 }
             }
         }
+        if desired.is_replaceable() {
+            return if same_wish {
+                self.mend(view, desired, &child).await
+            } else {
+                self.change_or_replace(view, desired, child).await
+            };
+        }
         self.hand_over(view, desired, &child).await?;
         Ok(Applied {
             change: if same_wish {
@@ -188,7 +198,7 @@ impl Applier {
         }
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         view: &Arc<dyn ChildView>,
         desired: &DesiredObject,
@@ -286,7 +296,7 @@ impl Applier {
             .is_some_and(|(hash, content)| hash == desired.hash() && *content == child.content_hash)
     }
 
-    fn remember(&self, desired: &DesiredObject, child: &ChildHead) {
+    pub(super) fn remember(&self, desired: &DesiredObject, child: &ChildHead) {
         let known: usize = self.views.iter().map(|view| view.count()).sum();
         let mut verified = self.verified.lock();
         // Deleted children leave their entry behind; verifying everything again once in a while is cheap.
@@ -299,7 +309,12 @@ impl Applier {
 
 fn difference(desired: &DesiredObject, child: &ChildHead) -> Result<Option<String>, serde_json::Error> {
     let observed: Value = serde_json::from_slice(&child.content)?;
-    Ok(diff::first_difference(&desired.tree()?, &observed))
+    let wanted = desired.tree()?;
+    Ok(if desired.is_replaceable() {
+        diff::first_difference(&changeable(&wanted), &observed)
+    } else {
+        diff::first_difference(&wanted, &observed)
+    })
 }
 
 /// Whether the server refuses the content, and not the incarnation that it was meant for.

@@ -62,6 +62,8 @@ pub struct DesiredObject {
     initial: Option<Box<DesiredObject>>,
     /// How it is applied when somebody made it before us.
     found: Option<Box<DesiredObject>>,
+    /// What cannot be changed in place is deleted and made anew.
+    replaceable: bool,
 }
 
 /// A field that is left to somebody else.
@@ -139,6 +141,20 @@ impl DesiredObject {
         }
     }
 
+    /// Deletes the object when it cannot become as desired by a change in place, such as most of a Pod; it is made anew when it
+    /// is gone. What others change is put right only in its metadata and in its containers' images.
+    #[must_use]
+    pub fn replaceable(self) -> Self {
+        Self {
+            replaceable: true,
+            ..self
+        }
+    }
+
+    pub(super) fn is_replaceable(&self) -> bool {
+        self.replaceable
+    }
+
     fn assemble(resource: ApiResource, meta: ObjectMeta, fields: String) -> Result<Self, DesiredError> {
         let missing = |field| DesiredError::Incomplete {
             kind: resource.kind.clone(),
@@ -171,6 +187,7 @@ impl DesiredObject {
             released: Vec::new(),
             initial: None,
             found: None,
+            replaceable: false,
         })
     }
 

@@ -217,6 +217,7 @@ fn is_immutable(message: &str) -> bool {
         "spec is immutable",
         "is forbidden after creation",
         "may not change once set",
+        "pod updates may not change fields",
     ]
     .iter()
     .any(|phrase| message.contains(phrase))

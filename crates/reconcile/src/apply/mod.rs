@@ -12,6 +12,7 @@ mod found;
 mod managed;
 mod prune;
 mod quantity;
+mod replace;
 mod request;
 
 pub use applier::{Applied, Applier, ChangeMade};

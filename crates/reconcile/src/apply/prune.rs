@@ -91,7 +91,7 @@ impl Applier {
         Ok(deleted)
     }
 
-    async fn delete(
+    pub(super) async fn delete(
         &self,
         resource: &kube::core::ApiResource,
         child: &ChildHead,

@@ -14,6 +14,9 @@ const APPLY_PATCH: &str = "application/apply-patch+yaml";
 /// Content type of a JSON merge patch.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
+/// Content type of a strategic merge patch, which knows the lists of built-in kinds by their keys.
+const STRATEGIC_MERGE_PATCH: &str = "application/strategic-merge-patch+json";
+
 /// Content type of a JSON patch: a list of operations.
 const JSON_PATCH: &str = "application/json-patch+json";
 
@@ -84,6 +87,29 @@ pub(crate) async fn merge_as(
 ) -> Result<RawObject, kube::Error> {
     let uri = managed_path(manager, resource, namespace, name);
     patch(client, uri, MERGE_PATCH, body).await
+}
+
+/// Whether `body` could be applied to `resource` `namespace`/`name`: everything but the storing is done.
+pub(crate) async fn try_apply(
+    client: &Client,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let uri = managed_path(FIELD_MANAGER, resource, namespace, name) + "&force=true&dryRun=All";
+    patch(client, uri, APPLY_PATCH, body).await
+}
+
+/// Merges `body` into `resource` `namespace`/`name`, a built-in kind: entries of keyed lists are merged one by one.
+pub(crate) async fn strategic_merge_as(
+    client: &Client,
+    manager: &str,
+    resource: &ApiResource,
+    (namespace, name): (&str, &str),
+    body: Vec<u8>,
+) -> Result<RawObject, kube::Error> {
+    let uri = managed_path(manager, resource, namespace, name);
+    patch(client, uri, STRATEGIC_MERGE_PATCH, body).await
 }
 
 /// Merges `body` into the status of `resource` `namespace`/`name`.

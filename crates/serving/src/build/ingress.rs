@@ -32,7 +32,7 @@ pub fn ingress(plan: &ServingPlan) -> Option<Ingress> {
 
 fn rule(plan: &ServingPlan, host: &str) -> IngressRule {
     let service = IngressServiceBackend {
-        name: plan.identity.name.clone(),
+        name: plan.name.clone(),
         port: Some(ServiceBackendPort {
             name: None,
             number: Some(i32::from(plan.service.port)),

@@ -9,9 +9,12 @@ use crate::{
     request::{Identity, PodForm},
 };
 
-/// Metadata with the resource's own name.
+/// Metadata with the name of all that is made.
 pub fn metadata(plan: &ServingPlan) -> ObjectMeta {
-    owned(&plan.identity, plan.labels.clone())
+    ObjectMeta {
+        name: Some(plan.name.clone()),
+        ..owned(&plan.identity, plan.labels.clone())
+    }
 }
 
 /// Metadata of an object that has the name of its owner.
@@ -35,7 +38,7 @@ pub fn owned(identity: &Identity, labels: BTreeMap<String, String>) -> ObjectMet
 /// Metadata of what guards the Pods. Where the form is another operator's, a person may have made such objects beside the
 /// resource, likely under its name: ours have one of their own.
 pub fn guard(plan: &ServingPlan) -> ObjectMeta {
-    let name = &plan.identity.name;
+    let name = &plan.name;
     ObjectMeta {
         name: Some(match plan.pod.form {
             PodForm::Own => name.clone(),

@@ -17,7 +17,7 @@ mod service;
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ConfigMap, PersistentVolumeClaim, Service},
+    core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service},
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
@@ -30,6 +30,7 @@ pub use self::{
     ingress::ingress,
     metadata::owned,
     network_policy::network_policy,
+    pod::pod,
     service::service,
 };
 use crate::plan::{ServingPlan, Workload};
@@ -45,8 +46,8 @@ pub struct Children {
     pub config_map: Option<ConfigMap>,
     /// Always there.
     pub network_policy: NetworkPolicy,
-    /// Always there.
-    pub service: Service,
+    /// `None`: prune one that was made before.
+    pub service: Option<Service>,
     /// `None`: prune one that was made before.
     pub ingress: Option<Ingress>,
     /// `None`: prune one that was made before.
@@ -55,24 +56,29 @@ pub struct Children {
     pub deployment: Option<Deployment>,
     /// The Pods when another operator's are there already.
     pub deployment_as_found: Option<AsFound>,
+    /// The Pod; last. `None`: the plan has another workload.
+    pub pod: Option<Pod>,
 }
 
 /// Builds everything.
 pub fn build(plan: &ServingPlan) -> Children {
-    let (deployment, deployment_as_found) = match &plan.workload {
+    let (deployment, deployment_as_found, pod) = match &plan.workload {
         Workload::Deployment(workload) => (
             Some(deployment(plan, workload)),
             deployment_as_found(plan, workload),
+            None,
         ),
+        Workload::Pod { ends } => (None, None, Some(pod(plan, *ends))),
     };
     Children {
         claim: claim(plan),
         config_map: config_map(plan),
         network_policy: network_policy(plan),
-        service: service(plan),
+        service: plan.service.made.then(|| service(plan)),
         ingress: ingress(plan),
         disruption_budget: disruption_budget(plan),
         deployment,
         deployment_as_found,
+        pod,
     }
 }

@@ -1,15 +1,35 @@
-//! The Pod template, the same under every workload.
+//! The Pod, the same under every workload: as a template, or by itself.
 
 use k8s_openapi::{
-    api::core::v1::{LocalObjectReference, PodSpec, PodTemplateSpec},
+    api::core::v1::{LocalObjectReference, Pod, PodSpec, PodTemplateSpec},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
 use super::{
     container::container,
-    metadata::{list_unless_empty, unless_empty},
+    metadata::{list_unless_empty, metadata, unless_empty},
 };
-use crate::{plan::PodPlan, request::PodForm};
+use crate::{
+    plan::{PodPlan, ServingPlan},
+    request::PodForm,
+};
+
+/// One Pod by itself; `ends`: it is not restarted.
+pub fn pod(plan: &ServingPlan, ends: bool) -> Pod {
+    let pod = &plan.pod;
+    Pod {
+        metadata: ObjectMeta {
+            labels: Some(pod.labels.clone()),
+            annotations: unless_empty(&pod.annotations),
+            ..metadata(plan)
+        },
+        spec: Some(PodSpec {
+            restart_policy: ends.then(|| "Never".into()),
+            ..pod_spec(pod)
+        }),
+        status: None,
+    }
+}
 
 /// The template of planned Pods.
 pub fn pod_template(pod: &PodPlan) -> PodTemplateSpec {

@@ -1,6 +1,8 @@
 //! Variables of containers.
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, EnvVarSource, SecretEnvSource, SecretKeySelector};
+use k8s_openapi::api::core::v1::{
+    EnvFromSource, EnvVar, EnvVarSource, ObjectFieldSelector, SecretEnvSource, SecretKeySelector,
+};
 
 /// Text that Kubernetes hands on as it is. In values, commands and arguments `$(NAME)` is replaced by a variable and `$$` by
 /// `$`; what is data must be neither.
@@ -18,6 +20,22 @@ pub fn value(name: &str, value: &str) -> EnvVar {
         name: name.into(),
         value: Some(literal(value)),
         value_from: None,
+    }
+}
+
+/// A variable with a field of the Pod, for example `metadata.uid`.
+pub fn field(name: &str, path: &str) -> EnvVar {
+    let source = EnvVarSource {
+        field_ref: Some(ObjectFieldSelector {
+            field_path: path.into(),
+            api_version: None,
+        }),
+        ..EnvVarSource::default()
+    };
+    EnvVar {
+        name: name.into(),
+        value: None,
+        value_from: Some(source),
     }
 }
 

@@ -6,7 +6,7 @@
 pub mod env;
 mod generic;
 pub mod loader;
-mod ollama;
+pub mod ollama;
 pub mod prem;
 mod probe;
 mod vllm;

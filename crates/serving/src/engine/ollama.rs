@@ -2,6 +2,10 @@
 //!
 //! The model is pulled by an init container before the server starts, once per volume; the server then never unloads it. Clients
 //! may ask for it by its own name and by `modelName`. uid 1000 with `HOME` on its volume. Ready: `GET /api/version`.
+//!
+//! While the model is pulled, a server listens on the same port: who asks it for the same model is told how far it is.
+//! A Pod that is to end does so when its server has a model of the name [`finished_marker`]: the one message that Ollama's own
+//! interface can carry to it.
 
 use super::{
     EnginePlan, Input, env,
@@ -34,6 +38,33 @@ if ollama show "$1" >/dev/null 2>&1; then echo "$1 is there"; else ollama pull "
 if [ -n "${2:-}" ] && ! ollama show "$2" >/dev/null 2>&1; then ollama cp "$1" "$2"; fi
 "#;
 
+/// `$1` the marker. The server is a child, since nothing else could end it with success. A shell that waits ends when its Pod
+/// is deleted.
+const SERVE_UNTIL_FINISHED: &str = r#"set -eu
+ollama serve &
+server=$!
+trap 'kill "$server" 2>/dev/null || true; wait "$server" || true; exit 143' TERM INT
+while kill -0 "$server" 2>/dev/null; do
+  if ollama show "$1" >/dev/null 2>&1; then
+    ollama rm "$1" >/dev/null 2>&1 || true
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
+    exit 0
+  fi
+  sleep 1 &
+  wait "$!"
+done
+wait "$server"
+"#;
+
+/// The variable with the Pod's uid.
+const POD_UID: &str = "POD_UID";
+
+/// The name of a model that does not exist until the Pod with this uid is to end. Nobody else's requests have it by chance.
+pub fn finished_marker(pod_uid: &str) -> String {
+    format!("llm-operator/finished:{pod_uid}")
+}
+
 pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
     let wrong = port_in_env(input);
     if !wrong.is_empty() {
@@ -52,10 +83,10 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         env::value("OLLAMA_MODELS", &models),
         // Pods share the volume: none may remove what another one is pulling.
         env::value("OLLAMA_NOPRUNE", "1"),
+        env::value("OLLAMA_HOST", &format!("0.0.0.0:{}", input.port)),
     ];
     let mut env = common.clone();
     env.extend([
-        env::value("OLLAMA_HOST", &format!("0.0.0.0:{}", input.port)),
         env::value("OLLAMA_KEEP_ALIVE", "-1"),
         env::value("OLLAMA_LOAD_TIMEOUT", &format!("{startup_seconds}s")),
     ]);
@@ -69,9 +100,17 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
             vec![pull(input, &weights, &model, common)]
         }
     };
+    let (command, args) = if input.request.ends() {
+        env.push(env::field(POD_UID, "metadata.uid"));
+        let script = env::literal(SERVE_UNTIL_FINISHED);
+        let marker = finished_marker(&format!("$({POD_UID})"));
+        (words(&["sh", "-c", &script, "serve", &marker]), Vec::new())
+    } else {
+        (words(&["ollama"]), words(&["serve"]))
+    };
     Ok(EnginePlan {
-        command: vec!["ollama".into()],
-        args: vec!["serve".into()],
+        command,
+        args,
         env,
         env_from: Vec::new(),
         probes: probes(
@@ -86,6 +125,10 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         extras: super::prem::Extras::default(),
         weights,
     })
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// What is pulled; `None` when a claim holds it already.

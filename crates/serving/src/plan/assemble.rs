@@ -39,7 +39,7 @@ impl ServingPlan {
     /// Decides everything.
     pub fn new(request: ServingRequest) -> Result<Self, Vec<FieldError>> {
         let mut errors = check(&request);
-        let weights = Weights::of(&request);
+        let weights = weights(&request);
         let port = request.container.port.unwrap_or(request.service.port);
         let engine = match engine::plan(&request, weights, port) {
             Ok(engine) => engine,
@@ -52,8 +52,7 @@ impl ServingPlan {
         let selector = labels::selector(&request.identity, request.form);
         let labels = labels::children(&request.identity, request.engine.as_str());
         let workload = workload(&request, &engine, &mut errors);
-        let WorkloadRequest::Deployment { replicas, .. } = &request.workload;
-        let budget = rollout::budget(&request.budget, replicas.unwrap_or(1), &mut errors);
+        let budget = rollout::budget(&request.budget, replicas(&request), &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -72,6 +71,7 @@ impl ServingPlan {
         let pod_as_found = pod_as_found.transpose()?;
         let pod = pod(&request, engine, port, &selector, &labels);
         Ok(Self {
+            name: request.child_name().to_owned(),
             identity: request.identity,
             labels,
             selector,
@@ -79,6 +79,7 @@ impl ServingPlan {
             pod,
             pod_as_found,
             service: ServicePlan {
+                made: request.service.made,
                 port: request.service.port,
                 port_name: request.form.port_name(),
                 more_ports: request.service.more_ports,
@@ -98,6 +99,14 @@ impl ServingPlan {
     }
 }
 
+fn weights(request: &ServingRequest) -> Weights {
+    let weights = Weights::of(request);
+    match request.workload {
+        WorkloadRequest::Pod { .. } => weights.for_one_pod(),
+        WorkloadRequest::Deployment { .. } => weights,
+    }
+}
+
 /// The same request without additions, where the form is another operator's.
 fn as_found(request: &ServingRequest) -> Option<ServingRequest> {
     (request.form == PodForm::Prem(Additions::All)).then(|| ServingRequest {
@@ -109,7 +118,7 @@ fn as_found(request: &ServingRequest) -> Option<ServingRequest> {
 /// What the engine brings must not have the name of something in the template.
 fn check_names(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<FieldError>) {
     let init = engine.init.iter().map(|init| init.name.as_str());
-    let containers: Vec<&str> = init.chain([request.form.container()]).collect();
+    let containers: Vec<&str> = init.chain([request.container_name()]).collect();
     let volumes: Vec<&str> = engine.volumes.iter().map(|volume| volume.name.as_str()).collect();
     errors.extend(request.pod.template.clashes(&containers, &volumes));
 }
@@ -123,12 +132,22 @@ fn open_ports(request: &ServingRequest, engine: &EnginePlan) -> Option<Vec<u16>>
 }
 
 fn workload(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<FieldError>) -> Workload {
-    let WorkloadRequest::Deployment { replicas, strategy } = &request.workload;
-    Workload::Deployment(DeploymentPlan {
-        replicas: *replicas,
-        strategy: rollout::strategy(strategy, replicas.unwrap_or(1), &engine.weights.sharing, errors),
-        progress_deadline_seconds: deadline(request, engine),
-    })
+    match &request.workload {
+        WorkloadRequest::Pod { ends } => Workload::Pod { ends: *ends },
+        WorkloadRequest::Deployment { replicas, strategy } => Workload::Deployment(DeploymentPlan {
+            replicas: *replicas,
+            strategy: rollout::strategy(strategy, replicas.unwrap_or(1), &engine.weights.sharing, errors),
+            progress_deadline_seconds: deadline(request, engine),
+        }),
+    }
+}
+
+/// Pods at a time, as far as the request says it.
+fn replicas(request: &ServingRequest) -> i32 {
+    match &request.workload {
+        WorkloadRequest::Pod { .. } => 1,
+        WorkloadRequest::Deployment { replicas, .. } => replicas.unwrap_or(1),
+    }
 }
 
 /// No earlier than the startup probe gives up: a rollout must not be called failed while loading is still allowed.
@@ -252,7 +271,7 @@ fn engine_container(
         .and_then(|template| template.security_context.as_ref());
     let theirs = theirs.or(wanted.security.as_ref());
     ContainerPlan {
-        name: form.container().into(),
+        name: request.container_name().into(),
         image: wanted.image.clone(),
         pull_policy: wanted.pull_policy.or(engine.extras.pull_policy),
         command,

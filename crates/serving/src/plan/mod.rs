@@ -36,6 +36,8 @@ pub const PORT_NAME: &str = "http";
 pub struct ServingPlan {
     /// The resource; owner of all that is made.
     pub identity: Identity,
+    /// The name of all that is made.
+    pub name: String,
     /// Labels of everything that is made; they contain [`selector`](Self::selector).
     pub labels: BTreeMap<String, String>,
     /// Labels by which the Pods are found; never changed.
@@ -72,6 +74,11 @@ pub struct ServingPlan {
 pub enum Workload {
     /// A Deployment.
     Deployment(DeploymentPlan),
+    /// One Pod without anything that would replace it.
+    Pod {
+        /// Whether it ends when its work is done, and is not restarted.
+        ends: bool,
+    },
 }
 
 /// A Deployment without its Pods.
@@ -205,6 +212,8 @@ pub struct Placement {
 /// The Service for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServicePlan {
+    /// Whether there is one; without it the Pod can be reached at its own address.
+    pub made: bool,
     /// Its port.
     pub port: u16,
     /// The name of its port and of the container's; `None`: it leads to the same number.

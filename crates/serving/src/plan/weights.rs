@@ -79,7 +79,7 @@ impl Weights {
                             class: class.clone(),
                             mode: *mode,
                         }),
-                        ..Self::mounted(&request.identity.name, Some(*mode))
+                        ..Self::mounted(request.child_name(), Some(*mode))
                     },
                 };
                 let mount_path = storage.mount_path.clone().unwrap_or_else(|| MOUNT_PATH.into());
@@ -104,6 +104,15 @@ impl Weights {
 
     fn existing(request: &ServingRequest, claim: &str) -> Self {
         Self::mounted(claim, request.claims.get(claim).copied())
+    }
+
+    /// The same for a workload of one Pod: nobody is there to share with.
+    #[must_use]
+    pub fn for_one_pod(self) -> Self {
+        Self {
+            sharing: Sharing::Free,
+            ..self
+        }
     }
 
     fn mounted(claim: &str, mode: Option<AccessMode>) -> Self {

@@ -26,6 +26,7 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
             group: "llm.example.com".into(),
             version: "v1alpha1".into(),
         },
+        name: None,
         engine: EngineRequest::Own(engine),
         form: PodForm::Own,
         model: ModelRequest {
@@ -47,6 +48,7 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
         },
         pod: PodRequest::default(),
         service: ServiceRequest {
+            made: true,
             port: 8080,
             more_ports: Vec::new(),
             kind: ServiceKind::ClusterIp,
@@ -118,6 +120,8 @@ pub fn errors(request: ServingRequest) -> Vec<String> {
 }
 
 pub fn workload(plan: &ServingPlan) -> &serving::plan::DeploymentPlan {
-    let Workload::Deployment(workload) = &plan.workload;
+    let Workload::Deployment(workload) = &plan.workload else {
+        panic!("a Deployment");
+    };
     workload
 }

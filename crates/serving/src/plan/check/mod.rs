@@ -61,8 +61,9 @@ fn check_words(request: &ServingRequest, errors: &mut Vec<FieldError>) {
     if request.model.name.is_empty() && request.form == PodForm::Own {
         errors.push(FieldError::new("modelName", "must not be empty"));
     }
-    let WorkloadRequest::Deployment { replicas, .. } = &request.workload;
-    if replicas.is_some_and(|replicas| replicas < 0) {
+    if let WorkloadRequest::Deployment { replicas, .. } = &request.workload
+        && replicas.is_some_and(|replicas| replicas < 0)
+    {
         errors.push(FieldError::new("replicas", "must be 0 or more"));
     }
 }
