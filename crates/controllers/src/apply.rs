@@ -21,7 +21,8 @@ pub struct Done {
     pub pruned: Vec<String>,
 }
 
-/// Makes the owner with this uid have exactly these children; claims with weights stay.
+/// Makes the owner with this uid have exactly these children, and those of `kept` (kind and name) that it has; claims with
+/// weights stay.
 ///
 /// # Errors
 /// The first child that could not be applied or pruned; what follows it was left alone.
@@ -29,6 +30,7 @@ pub async fn apply(
     applier: &Applier,
     owner_uid: &str,
     objects: &[DesiredObject],
+    kept: &[(&str, &str)],
 ) -> Result<Done, ApplyError> {
     let mut done = Done::default();
     for object in objects {
@@ -41,7 +43,8 @@ pub async fn apply(
             ChangeMade::None | ChangeMade::Created | ChangeMade::Updated => {}
         }
     }
-    let wanted: Vec<_> = objects.iter().map(DesiredObject::wanted).collect();
+    let wanted = objects.iter().map(DesiredObject::wanted);
+    let wanted: Vec<_> = wanted.chain(kept.iter().copied()).collect();
     let pruned = applier.prune(owner_uid, &wanted, PrunePolicy::KeepClaims).await?;
     done.add_pruned(pruned);
     Ok(done)

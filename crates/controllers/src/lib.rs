@@ -16,6 +16,7 @@ pub mod llm_model;
 pub mod lookup;
 mod nvidia_gpu_llm;
 pub mod operator;
+pub(crate) mod parsing;
 pub mod reason;
 pub mod referents;
 pub mod render;

@@ -18,7 +18,7 @@ use crate::{
     kinds::AI_MODEL_MAP,
     lookup::{Absent, Lookup},
     serving_kind::{
-        ServingKind,
+        Planned,
         desired::{Present, desired},
         observe::gpu_need,
         rejection::Rejection,
@@ -120,7 +120,7 @@ pub fn render(input: &Input) -> Vec<Result<Rendered, RenderError>> {
     maps.chain(deployments).chain(ai_deployments).collect()
 }
 
-fn one<K: ServingKind>(input: &Input, resource: &K) -> Result<Rendered, RenderError> {
+fn one<K: Planned>(input: &Input, resource: &K) -> Result<Rendered, RenderError> {
     let resource = stored(resource);
     let title = title(K::KIND, &resource);
     match resource.accept(input, None) {
@@ -191,7 +191,7 @@ fn manifests(
         .collect()
 }
 
-fn notes<K: ServingKind>(input: &Input, plan: &ServingPlan) -> Vec<String> {
+fn notes<K: Planned>(input: &Input, plan: &ServingPlan) -> Vec<String> {
     let Some(gpu) = plan.gpu.as_ref().filter(|_| !input.nodes.is_empty()) else {
         return Vec::new();
     };

@@ -15,7 +15,7 @@ use crate::{
     lookup::Lookup,
     scaler::Scaler,
     serving_kind::{
-        ServingKind,
+        Planned, ServingKind,
         rejection::Rejection,
         status::{Seen, ServingStatus},
     },
@@ -25,16 +25,19 @@ const READY: &str = "Ready";
 const NOT_READY: &str = "NotReady";
 const FAILED: &str = "Failed";
 
-impl ServingKind for AIDeployment {
-    const REPLICAS_FIELD: &'static str = "spec.deployment.replicas";
+impl Planned for AIDeployment {
     const GPU_COUNT_FIELD: &'static str = "spec.deployment.resources";
-
-    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
-        &caches.ai_deployments
-    }
 
     fn accept(&self, known: &dyn Lookup, scaler: Option<&Scaler>) -> Result<ServingPlan, Rejection> {
         accept(self, known, scaler)
+    }
+}
+
+impl ServingKind for AIDeployment {
+    const REPLICAS_FIELD: &'static str = "spec.deployment.replicas";
+
+    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
+        &caches.ai_deployments
     }
 
     fn replicas(&self) -> Option<i32> {

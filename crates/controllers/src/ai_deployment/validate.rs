@@ -30,8 +30,8 @@ use super::{
 };
 use crate::{
     kinds::{AI_DEPLOYMENT, PREM_GROUP, PREM_VERSION},
-    llm_deployment::validate::{access, budget},
-    llm_model::parse::Errors,
+    llm_deployment::validate::budget,
+    parsing::{Errors, access},
 };
 
 /// The value of the label by which all Pods with models are spread.

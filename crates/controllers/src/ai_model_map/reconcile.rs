@@ -83,7 +83,7 @@ impl Reconciler for AIModelMapReconciler {
 async fn make(context: &Context, map: &AIModelMap, wanted: Option<&ConfigMap>) -> Result<Done, ApplyError> {
     let objects = wanted.cloned().map(DesiredObject::new).transpose()?;
     let uid = map.metadata.uid.as_deref().unwrap_or_default();
-    apply(&context.applier, uid, objects.as_slice()).await
+    apply(&context.applier, uid, objects.as_slice(), &[]).await
 }
 
 async fn write(

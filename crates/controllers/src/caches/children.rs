@@ -5,14 +5,24 @@ use std::sync::Arc;
 use diagnosis::facts::WorkloadFacts;
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ConfigMap, PersistentVolumeClaim, Service},
+    core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service},
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use reconcile::{CacheSpec, Child, RawObject, WatchCache, Watches, cache::ChildView};
+use reconcile::{
+    CacheSpec, Child, RawObject, WatchCache, Watches,
+    cache::{ChildHead, ChildView},
+};
 
-use super::{pods, roots::Owners};
+use super::{
+    pods,
+    roots::{Owners, ServingRoots},
+};
 use crate::{triggers, workload};
+
+/// Pods by themselves: those that we apply. All other Pods are made by Kubernetes from what we apply.
+const OWN_PODS: &str =
+    "app.kubernetes.io/managed-by=llm-operator,llm-operator.io/kind=nvidiagpullm.infra.example.com";
 
 /// See the module.
 pub(super) struct Children {
@@ -22,23 +32,32 @@ pub(super) struct Children {
 }
 
 impl Children {
-    pub(super) fn start(watches: &mut Watches, owners: &Owners) -> Self {
-        let of_workloads = owners.clone();
+    pub(super) fn start(watches: &mut Watches, owners: &Owners, roots: &ServingRoots) -> Self {
+        let of_workloads = (owners.clone(), roots.clone());
         Self {
             workloads: watches.start(
                 CacheSpec::children::<Deployment>(workload::facts)
                     .coalesce(pods::BURST)
-                    .on_change(move |change| triggers::child_changed(change, &of_workloads)),
+                    .on_change(move |change| {
+                        triggers::child_changed(change, &of_workloads.0, &of_workloads.1)
+                    }),
             ),
             plain: vec![
-                watches.start(plain::<Service>(owners)),
-                watches.start(plain::<NetworkPolicy>(owners)),
-                watches.start(plain::<PodDisruptionBudget>(owners)),
-                watches.start(plain::<PersistentVolumeClaim>(owners)),
-                watches.start(plain::<Ingress>(owners)),
-                watches.start(plain::<ConfigMap>(owners)),
+                watches.start(plain::<Service>(owners, roots)),
+                watches.start(plain::<NetworkPolicy>(owners, roots)),
+                watches.start(plain::<PodDisruptionBudget>(owners, roots)),
+                watches.start(plain::<PersistentVolumeClaim>(owners, roots)),
+                watches.start(plain::<Ingress>(owners, roots)),
+                watches.start(plain::<ConfigMap>(owners, roots)),
+                watches.start(plain::<Pod>(owners, roots).labels(OWN_PODS)),
             ],
         }
+    }
+
+    /// One child of a kind that is not watched for what it does.
+    pub(super) fn plain(&self, kind: &str, namespace: &str, name: &str) -> Option<Arc<ChildHead>> {
+        let view = self.plain.iter().find(|view| view.kind() == kind)?;
+        view.child(namespace, name)
     }
 
     /// All of them.
@@ -51,11 +70,11 @@ impl Children {
     }
 }
 
-fn plain<K>(owners: &Owners) -> CacheSpec<Child<()>>
+fn plain<K>(owners: &Owners, roots: &ServingRoots) -> CacheSpec<Child<()>>
 where
     K: kube::Resource<DynamicType = ()>,
 {
-    let owners = owners.clone();
+    let (owners, roots) = (owners.clone(), roots.clone());
     CacheSpec::children::<K>(|_: &RawObject| Ok(()))
-        .on_change(move |change| triggers::child_changed(change, &owners))
+        .on_change(move |change| triggers::child_changed(change, &owners, &roots))
 }

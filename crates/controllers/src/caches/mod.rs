@@ -10,6 +10,7 @@ mod surroundings;
 use std::sync::Arc;
 
 use api::{
+    infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
@@ -19,7 +20,10 @@ use k8s_openapi::api::{
     core::v1::{Event, PersistentVolumeClaim},
     storage::v1::StorageClass,
 };
-use reconcile::{CacheSpec, Child, ObjectKey, WatchCache, Watches, cache::ChildView};
+use reconcile::{
+    CacheSpec, Child, ObjectKey, WatchCache, Watches,
+    cache::{ChildHead, ChildView},
+};
 
 use self::{
     children::Children,
@@ -28,7 +32,7 @@ use self::{
 };
 use crate::{
     auto_node_labeler::{labeler::Labeler, manager::LabelManager, node::NodeRecord, watch as labels},
-    kinds::{AI_DEPLOYMENT, AI_MODEL_MAP, LLM_DEPLOYMENT, LLM_MODEL},
+    kinds::{AI_DEPLOYMENT, AI_MODEL_MAP, LLM_DEPLOYMENT, LLM_MODEL, NVIDIA_GPU_LLM},
     scaler::Scaler,
     triggers,
 };
@@ -41,6 +45,8 @@ pub struct Caches {
     pub models: Arc<WatchCache<LLMModel>>,
     /// What is deployed of engines with models.
     pub ai_deployments: Arc<WatchCache<AIDeployment>>,
+    /// Models in one Pod each.
+    pub gpu_llms: Arc<WatchCache<NvidiaGpuLlm>>,
     /// Maps of models.
     pub model_maps: Arc<WatchCache<AIModelMap>>,
     /// All claims, ours or not.
@@ -72,7 +78,15 @@ impl Caches {
                 .index(triggers::root_keys)
                 .on_change(triggers::ai_deployment_changed),
         );
-        let serving = ServingRoots::default().with(&deployments).with(&ai_deployments);
+        let gpu_llms = watches.start(
+            CacheSpec::typed::<NvidiaGpuLlm>(|object| object)
+                .index(triggers::root_keys)
+                .on_change(triggers::serving_changed),
+        );
+        let serving = ServingRoots::default()
+            .with(&deployments)
+            .with(&ai_deployments)
+            .with(&gpu_llms);
         let users = serving.clone();
         let models = watches.start(
             CacheSpec::typed::<LLMModel>(|object| object)
@@ -88,6 +102,7 @@ impl Caches {
             (LLM_DEPLOYMENT, deployments.clone()),
             (AI_DEPLOYMENT, ai_deployments.clone()),
             (AI_MODEL_MAP, model_maps.clone()),
+            (NVIDIA_GPU_LLM, gpu_llms.clone()),
         ]);
         let pods = Pods::start(watches, &serving);
         let waiting = serving.clone();
@@ -95,7 +110,7 @@ impl Caches {
             triggers::node_changed(change, &waiting)
         }));
         Self {
-            children: Children::start(watches, &owners),
+            children: Children::start(watches, &owners, &serving),
             claims: watches.start(claims(models.clone(), serving.clone())),
             scalers: watches.start(scalers(serving.clone())),
             labelers: watches.start(labels::labelers(nodes.clone())),
@@ -109,6 +124,7 @@ impl Caches {
             deployments,
             models,
             ai_deployments,
+            gpu_llms,
             model_maps,
         }
     }
@@ -121,6 +137,16 @@ impl Caches {
     /// The Deployment `namespace`/`name`, if we made it.
     pub fn workload(&self, namespace: &str, name: &str) -> Option<Arc<Child<WorkloadFacts>>> {
         self.children.workloads.get(namespace, name)
+    }
+
+    /// A child that is none of [`Self::workload`]'s kind, if we made it.
+    pub fn child(&self, kind: &str, namespace: &str, name: &str) -> Option<Arc<ChildHead>> {
+        self.children.plain(kind, namespace, name)
+    }
+
+    /// The `NvidiaGpuLlm`s of this `llmName`.
+    pub fn gpu_llms_named(&self, namespace: &str, llm_name: &str) -> Vec<Arc<NvidiaGpuLlm>> {
+        self.gpu_llms.indexed(&triggers::llm_key(namespace, llm_name))
     }
 
     /// The Pods of the resource `namespace`/`name`; `owner` as in [`diagnosis::facts::Owner::kind`].

@@ -16,7 +16,7 @@ use crate::{
     lookup::Lookup,
     scaler::Scaler,
     serving_kind::{
-        ServingKind, ServingRoot,
+        Planned, ServingKind, ServingRoot,
         rejection::Rejection,
         status::{Seen, ServingStatus},
     },
@@ -41,16 +41,19 @@ impl ServingRoot for LLMDeployment {
     }
 }
 
-impl ServingKind for LLMDeployment {
-    const REPLICAS_FIELD: &'static str = "spec.replicas";
+impl Planned for LLMDeployment {
     const GPU_COUNT_FIELD: &'static str = "spec.gpu.count of the LLMModel";
-
-    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
-        &caches.deployments
-    }
 
     fn accept(&self, known: &dyn Lookup, scaler: Option<&Scaler>) -> Result<ServingPlan, Rejection> {
         accept(self, known, scaler)
+    }
+}
+
+impl ServingKind for LLMDeployment {
+    const REPLICAS_FIELD: &'static str = "spec.replicas";
+
+    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
+        &caches.deployments
     }
 
     fn replicas(&self) -> Option<i32> {

@@ -10,13 +10,13 @@ use api::{
         LLMDeployment, LLMModel,
         llm_deployment::{DisruptionBudgetSpec, ServiceType, Strategy, StrategyType},
     },
-    shared::{AccessMode, AccessSpec},
+    shared::AccessMode,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serving::{
     field_error::FieldError,
     request::{
-        Access, BudgetRequest, EngineRequest, Identity, PodForm, PodRequest, ServiceKind, ServiceRequest,
+        BudgetRequest, EngineRequest, Identity, PodForm, PodRequest, ServiceKind, ServiceRequest,
         ServingRequest, StrategyRequest, WorkloadRequest,
     },
     template::Template,
@@ -24,7 +24,8 @@ use serving::{
 
 use crate::{
     kinds::{LLM_DEPLOYMENT, LLM_GROUP, LLM_VERSION},
-    llm_model::parse::{self, Errors},
+    llm_model::parse::parse,
+    parsing::{self, Errors},
 };
 
 /// Everything beside the resource itself that decides what is made for it.
@@ -48,14 +49,14 @@ pub fn validate(
     referents: Referents,
 ) -> Result<ServingRequest, Vec<FieldError>> {
     let mut errors = Errors::default();
-    let parts = errors.keep_all(parse::parse(&model.spec));
+    let parts = errors.keep_all(parse(&model.spec));
     let service = errors.keep(service(deployment));
     let budget = errors.keep(budget(
         deployment.spec.disruption_budget.as_ref(),
         referents.most_replicas,
     ));
     let replicas = errors.keep(replicas(deployment.spec.replicas));
-    let access = errors.keep(access(
+    let access = errors.keep(parsing::access(
         deployment.spec.access.as_ref(),
         &referents.operator_namespace,
     ));
@@ -114,7 +115,7 @@ fn service(deployment: &LLMDeployment) -> Result<ServiceRequest, FieldError> {
     let spec = deployment.spec.service.clone().unwrap_or_default();
     Ok(ServiceRequest {
         made: true,
-        port: parse::port("port", deployment.spec.port)?,
+        port: parsing::port("port", deployment.spec.port)?,
         more_ports: Vec::new(),
         kind: match spec.type_.unwrap_or_default() {
             ServiceType::ClusterIP => ServiceKind::ClusterIp,
@@ -176,24 +177,6 @@ fn strategy(spec: Option<&Strategy>) -> StrategyRequest {
             }
         }
         None => StrategyRequest::Automatic,
-    }
-}
-
-/// Who may reach the port.
-///
-/// # Errors
-/// The list of peers is empty.
-pub(crate) fn access(spec: Option<&AccessSpec>, operator_namespace: &str) -> Result<Access, FieldError> {
-    match spec.and_then(|access| access.from.clone()) {
-        Some(peers) if peers.is_empty() => Err(FieldError::new(
-            "access.from",
-            "an empty list would admit everyone; name a peer, or remove access.from",
-        )),
-        Some(peers) => Ok(Access::From {
-            peers,
-            operator_namespace: operator_namespace.to_owned(),
-        }),
-        None => Ok(Access::Anywhere),
     }
 }
 

@@ -11,10 +11,11 @@ use api::{
 use serving::{
     field_error::FieldError,
     gpu::GpuRequest,
-    quantity::Quantity,
     request::{ClaimRequest, ContainerRequest, ModelRequest, StorageRequest},
     source::ModelSource,
 };
+
+use crate::parsing::{Errors, port, quantity};
 
 /// What a model brings to every deployment of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,41 +133,4 @@ fn gpu_request(gpu: &GpuRequirement) -> Result<GpuRequest, FieldError> {
         product: gpu.product.clone(),
         min_memory,
     })
-}
-
-fn quantity(path: &str, text: &str) -> Result<Quantity, FieldError> {
-    text.parse()
-        .map_err(|error| FieldError::new(path, format!("{error}")))
-}
-
-/// A TCP port.
-///
-/// # Errors
-/// It is not between 1 and 65535.
-pub fn port(path: &str, port: i32) -> Result<u16, FieldError> {
-    u16::try_from(port)
-        .ok()
-        .filter(|port| *port > 0)
-        .ok_or_else(|| FieldError::new(path, format!("{port} is no port; choose one from 1 to 65535")))
-}
-
-/// Collects every error instead of stopping at the first.
-#[derive(Default)]
-pub struct Errors(pub Vec<FieldError>);
-
-impl Errors {
-    /// The value, or the error is noted.
-    pub fn keep<T>(&mut self, result: Result<T, FieldError>) -> Option<T> {
-        result.map_err(|error| self.0.push(error)).ok()
-    }
-
-    /// The value, or the errors are noted.
-    pub fn keep_all<T>(&mut self, result: Result<T, Vec<FieldError>>) -> Option<T> {
-        result.map_err(|errors| self.0.extend(errors)).ok()
-    }
-
-    /// The value if nothing was noted.
-    pub fn finish<T>(self, value: T) -> Result<T, Vec<FieldError>> {
-        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
-    }
 }

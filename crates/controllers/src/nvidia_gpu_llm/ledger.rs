@@ -15,21 +15,12 @@
 //! not know it, because it is an old one or somebody has changed it.
 
 use api::infra_example_com::v1::{PromptState, PromptStatus};
-use diagnosis::shorten;
 
 use super::{
-    answers::{Entry, Kept, PROMPT_CHARACTERS, text_key},
+    answers::{Entry, Kept},
     outcome::Outcome,
+    records,
 };
-
-/// Characters of an answer in the status.
-const ANSWER_CHARACTERS: usize = 1000;
-
-/// Characters of a message in the status.
-const MESSAGE_CHARACTERS: usize = 400;
-
-const INTERRUPTED: &str = "The operator ended before an answer was kept. The model may have got the prompt, so it \
-                           is not sent again; a change of the spec sends all prompts again.";
 
 /// What this process remembers of sending prompts for one resource: only the last one. Indexes count from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -109,7 +100,7 @@ pub fn advance(
     let mut records = run.complete(sound(stored, prompts.len()));
     let mut unstored = None;
     for record in &mut records {
-        if record.state == PromptState::Sending {
+        if matches!(record.state, PromptState::Sending | PromptState::Interrupted) {
             run.settle(record, &mut unstored);
         }
     }
@@ -117,7 +108,7 @@ pub fn advance(
     if let Some(send) = &send
         && place(send.index) == Some(records.len())
     {
-        records.push(sending(send.index, &send.prompt));
+        records.push(records::sending(send.index, &send.prompt));
     }
     Ledger {
         done: records.len() == prompts.len()
@@ -182,11 +173,11 @@ impl<'a> Run<'a> {
             .map(|(index, _)| index);
         let last = kept.max().unwrap_or_default().max(begun);
         let unknown = places.skip(records.len()).take_while(|(index, _)| *index <= last);
-        records.extend(unknown.map(|(index, prompt)| sending(index, prompt)));
+        records.extend(unknown.map(|(index, prompt)| records::sending(index, prompt)));
         records
     }
 
-    /// Says of a record that is `Sending` how that ended, if it ended.
+    /// Says of a record that is `Sending` how that ended, if it ended. An answer that turns up late ends an interruption.
     fn settle(&self, record: &mut PromptStatus, unstored: &mut Option<Kept>) {
         let index = record.index;
         let Some(prompt) = self.prompt(index) else { return };
@@ -194,18 +185,25 @@ impl<'a> Run<'a> {
         match self.memory.filter(|(last, _)| *last == index) {
             Some((_, Step::Before(None) | Step::On)) => {}
             Some((_, Step::Before(Some(message)))) => {
-                record.message = Some(shorten(&format!("Not sent yet: {message}"), MESSAGE_CHARACTERS));
+                if record.state == PromptState::Sending {
+                    record.message = Some(records::not_sent_yet(message));
+                }
             }
             Some((_, Step::After(outcome))) => {
                 let count = self.prompts.len();
                 if let Some(entry) = Entry::of(self.generation, prompt, outcome, count) {
-                    *record = ended(index, &entry);
+                    *record = records::ended(index, &entry);
                     if kept.is_none() {
                         *unstored = Some(self.kept.with(index, entry, count));
                     }
                 }
             }
-            None => *record = kept.map_or_else(|| interrupted(record), |entry| ended(index, entry)),
+            None => {
+                *record = kept.map_or_else(
+                    || records::interrupted(record),
+                    |entry| records::ended(index, entry),
+                )
+            }
         }
     }
 
@@ -241,56 +239,10 @@ fn place(index: i32) -> Option<usize> {
     usize::try_from(index).ok()?.checked_sub(1)
 }
 
-fn sending(index: i32, prompt: &str) -> PromptStatus {
-    PromptStatus {
-        index,
-        prompt: shorten(prompt, PROMPT_CHARACTERS),
-        state: PromptState::Sending,
-        answer: None,
-        duration_seconds: None,
-        tokens_per_second: None,
-        message: None,
-    }
-}
-
-fn interrupted(record: &PromptStatus) -> PromptStatus {
-    PromptStatus {
-        state: PromptState::Interrupted,
-        message: Some(INTERRUPTED.to_owned()),
-        ..record.clone()
-    }
-}
-
-fn ended(index: i32, entry: &Entry) -> PromptStatus {
-    let answer = shorten(&entry.text, ANSWER_CHARACTERS);
-    let message = if let Some(failure) = &entry.failure {
-        Some(shorten(failure, MESSAGE_CHARACTERS))
-    } else if entry.cut {
-        let bytes = entry.text.len();
-        Some(format!("The answer was longer than {bytes} bytes and was cut."))
-    } else if answer == entry.text {
-        None
-    } else {
-        let key = text_key(index);
-        Some(format!("The whole answer is {key} in the ConfigMap."))
-    };
-    PromptStatus {
-        index,
-        prompt: entry.prompt.clone(),
-        state: if entry.failure.is_some() {
-            PromptState::Failed
-        } else {
-            PromptState::Answered
-        },
-        answer: (entry.failure.is_none() || !answer.is_empty()).then_some(answer),
-        duration_seconds: entry
-            .duration
-            .map(|duration| format!("{:.1}", duration.as_secs_f64())),
-        tokens_per_second: entry.tokens_per_second.map(|rate| format!("{rate:.1}")),
-        message,
-    }
-}
-
 #[cfg(test)]
 #[path = "ledger_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ledger_model_tests.rs"]
+mod model_tests;

@@ -2,7 +2,7 @@
 //!
 //! In: the key of a resource. Out: its children as asked for, and a status that explains itself. The steps stand in
 //! files of their own: dereference -> validate -> plan -> build -> apply -> observe -> status. A kind adds what only it
-//! knows: how its spec becomes a plan ([`ServingKind::accept`]) and how it words the common status.
+//! knows: how its spec becomes a plan ([`Planned::accept`]) and how it words the common status.
 
 pub mod desired;
 mod expecting;
@@ -44,21 +44,25 @@ pub trait ServingRoot:
     fn reason(&self) -> Option<&str>;
 }
 
-/// What a kind adds to the common steps.
-pub trait ServingKind: ServingRoot + HasStatus<Status: Serialize + Send + Sync> + Clone + Debug {
-    /// The field with the number of replicas, for sentences.
-    const REPLICAS_FIELD: &'static str;
+/// A kind whose spec becomes a plan.
+pub trait Planned: ServingRoot + Clone + Debug {
     /// The field with the number of GPUs, for sentences.
     const GPU_COUNT_FIELD: &'static str;
-
-    /// Where its resources are.
-    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>>;
 
     /// Dereference, validate and plan. `scaler`: what sets the number of replicas, if it is not the spec.
     ///
     /// # Errors
     /// Something that it names is not there, or fields cannot be used.
     fn accept(&self, known: &dyn Lookup, scaler: Option<&Scaler>) -> Result<ServingPlan, Rejection>;
+}
+
+/// What a kind adds to the common steps of [`reconcile`].
+pub trait ServingKind: Planned + HasStatus<Status: Serialize + Send + Sync> {
+    /// The field with the number of replicas, for sentences.
+    const REPLICAS_FIELD: &'static str;
+
+    /// Where its resources are.
+    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>>;
 
     /// Replicas that the spec asks for; `None`: it leaves them to others.
     fn replicas(&self) -> Option<i32>;

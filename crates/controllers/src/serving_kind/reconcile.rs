@@ -122,7 +122,7 @@ async fn make(context: &Context, plan: &ServingPlan, scaled: bool) -> Result<Don
         scaled,
         adopted: workload.and_then(|child| child.head.adopted.clone()),
     };
-    let mut done = apply(&context.applier, uid, &desired(plan, &present)?).await?;
+    let mut done = apply(&context.applier, uid, &desired(plan, &present)?, &[]).await?;
     done.add_pruned(gone);
     Ok(done)
 }

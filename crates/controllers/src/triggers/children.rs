@@ -10,16 +10,30 @@ use crate::{
     scaler::Scaler,
 };
 
-/// The owner of a child; and when one goes, the resources of its name.
-pub(crate) fn child_changed<F>(change: &Change<'_, Child<F>>, owners: &Owners) -> Vec<ObjectKey> {
+/// The owner of a child; and when one goes, the resources of its name, and those whose children have its name.
+pub(crate) fn child_changed<F>(
+    change: &Change<'_, Child<F>>,
+    owners: &Owners,
+    roots: &ServingRoots,
+) -> Vec<ObjectKey> {
     let mut keys = change.owner_key(owners.kinds());
     // Somebody else's object in our place may be what a resource of its name waits for.
     if change.new.is_none() {
-        let namesakes = owners.namesakes(change.namespace, change.name).into_iter();
-        let others: Vec<ObjectKey> = namesakes.filter(|key| !keys.contains(key)).collect();
+        let namesakes = owners.namesakes(change.namespace, change.name);
+        let named = roots.filed_under(&llm_key(change.namespace, change.name));
+        let others: Vec<ObjectKey> = namesakes
+            .into_iter()
+            .chain(named)
+            .filter(|key| !keys.contains(key))
+            .collect();
         keys.extend(others);
     }
     keys
+}
+
+/// Index key: resources by the name of what they make or look at, where that is not their own.
+pub(crate) fn llm_key(namespace: &str, llm_name: &str) -> String {
+    named("llm", namespace, llm_name)
 }
 
 /// Index key: autoscalers by the Deployment that they target.

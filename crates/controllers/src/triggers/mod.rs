@@ -9,7 +9,7 @@ mod pods;
 mod roots;
 
 pub(crate) use self::{
-    children::{child_changed, claim_changed, scaled_key, scaler_changed, scaler_keys},
+    children::{child_changed, claim_changed, llm_key, scaled_key, scaler_changed, scaler_keys},
     nodes::{class_changed, holder_changed, node_changed},
     pods::{HOLDS_DEVICES, event_changed, owner_key, pod_changed, pod_keys, uid_key},
     roots::{

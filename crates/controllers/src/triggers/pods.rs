@@ -3,6 +3,7 @@
 use diagnosis::facts::{EventFacts, PodFacts};
 use reconcile::{Change, ObjectKey};
 
+use super::llm_key;
 use crate::caches::{pods::Pods, roots::ServingRoots};
 
 /// Index key of Pods that ask for devices.
@@ -45,6 +46,8 @@ pub(crate) fn pod_changed(change: &Change<'_, PodFacts>, roots: &ServingRoots) -
     // Both: a Pod whose labels are changed by hand leaves its resource without going.
     let pods = [change.old, change.new].into_iter().flatten();
     keys.extend(pods.filter_map(|pod| roots.owner_of(pod)));
+    // Who looks at a Pod by its name, without having made it.
+    keys.extend(roots.filed_under(&llm_key(change.namespace, change.name)));
     keys
 }
 

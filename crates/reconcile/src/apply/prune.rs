@@ -1,6 +1,8 @@
 //! Deletes the children that a plan no longer names. In: the owner and what it still wants. Out: deletions, each bound
 //! to exactly the object we looked at. Never a claim with weights on it unless told.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 
 use super::{applier::Applier, desired::DesiredObject, error::ApplyError, found::never_applied, request};
@@ -51,6 +53,29 @@ impl Applier {
             }
         }
         Ok(deleted)
+    }
+
+    /// The children in the caches whose controller is `owner_uid`, with their kinds; those that are on their way out as well.
+    pub fn owned(&self, owner_uid: &str) -> Vec<(String, Arc<ChildHead>)> {
+        let views = self.views.iter();
+        views
+            .flat_map(|view| {
+                let children = view.owned_by(owner_uid).into_iter();
+                children.map(|child| (view.kind().to_owned(), child))
+            })
+            .collect()
+    }
+
+    /// Deletes one child in the caches, so that it is made anew. Returns whether there was anything to delete.
+    pub async fn remove(&self, kind: &str, namespace: &str, name: &str) -> Result<bool, ApplyError> {
+        let view = self.views.iter().find(|view| view.kind() == kind);
+        let view = view.ok_or_else(|| ApplyError::NotWatched {
+            kind: kind.to_owned(),
+        })?;
+        match view.child(namespace, name).filter(|child| !child.deleting) {
+            Some(child) => self.delete(view.resource(), &child).await,
+            None => Ok(false),
+        }
     }
 
     /// Deletes those of the named objects, `(kind, namespace, name)`, that an earlier operator made for `owner_uid` and
