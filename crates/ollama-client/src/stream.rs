@@ -53,12 +53,15 @@ impl JsonLines {
     }
 }
 
-/// JSON of the expected shape.
+/// A JSON object of the expected shape.
 pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Cause> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let text = String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes));
-        Cause::Malformed {
-            reason: format!("{error} in {:?}", cut(&shown(&text), 80)),
-        }
-    })
+    let text = || String::from_utf8_lossy(bytes.get(..200).unwrap_or(bytes)).into_owned();
+    let malformed = |what: &str| Cause::Malformed {
+        reason: format!("{what} in {:?}", cut(&shown(&text()), 80)),
+    };
+    // serde would also take a list of the fields' values.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(malformed("no JSON object"));
+    }
+    serde_json::from_slice(bytes).map_err(|error| malformed(&error.to_string()))
 }
