@@ -2,6 +2,7 @@
 //! called by. Command line and environment in; logs on stdout and stderr, the engine's exit code out.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Read as _};
 use std::process::ExitCode;
 
 use engine_sim::{Cause, FaultHandle, GenericOptions, LogSink, ProcessSpec, Program, from_environment, run};
@@ -64,6 +65,11 @@ fn process(mut argv: Vec<String>, env: BTreeMap<String, String>) -> Result<Optio
             ));
         }
     };
+    if program == Program::Ollama
+        && let Some(prompt) = piped_prompt(&argv)
+    {
+        argv.insert(3, prompt);
+    }
     from_environment(program, argv, env)
         .map(Some)
         .map_err(|error| error.to_string())
@@ -80,6 +86,15 @@ fn known(name: &str) -> Option<Program> {
         "aws" => Some(Program::Aws),
         _ => None,
     }
+}
+
+/// What is piped into `ollama run MODEL`: it goes before the words of the prompt.
+fn piped_prompt(argv: &[String]) -> Option<String> {
+    let runs = argv.get(1).is_some_and(|word| word == "run")
+        && argv.get(2).is_some_and(|word| !word.starts_with('-'));
+    let mut text = String::new();
+    let piped = runs && !std::io::stdin().is_terminal() && std::io::stdin().read_to_string(&mut text).is_ok();
+    (piped && !text.is_empty()).then_some(text)
 }
 
 fn generic(env: &BTreeMap<String, String>) -> Result<GenericOptions, String> {
@@ -100,7 +115,11 @@ fn play(spec: ProcessSpec) -> ExitCode {
     let exit = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signal(&stop);
-        run(spec, FaultHandle::new(), LogSink::console(), stop).await
+        let faults = spec
+            .fault_file
+            .clone()
+            .map_or_else(FaultHandle::new, FaultHandle::following);
+        run(spec, faults, LogSink::console(), stop).await
     });
     if exit.cause == Cause::CannotStart {
         eprintln!("engine-sim: {}", exit.message);

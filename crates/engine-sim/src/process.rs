@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use crate::deepspeed_mii;
 use crate::fault::{Death, FaultHandle};
 use crate::filesystem::Filesystem;
 use crate::generic::{self, GenericOptions};
+use crate::journal::{Event, Journal};
 use crate::localai;
 use crate::log::LogSink;
 use crate::ollama;
@@ -139,6 +141,10 @@ pub struct ProcessSpec {
     pub host_name: String,
     /// How fast simulated time runs.
     pub speed: Speed,
+    /// Where what tests count is written.
+    pub journal: Option<Journal>,
+    /// Where engines that scripts of this process start find the faults ordered to them.
+    pub fault_file: Option<PathBuf>,
 }
 
 /// A second loopback address for the Pod with `address` 127.x.y.z: the highest bit of x turned over. Addresses given to
@@ -232,6 +238,13 @@ impl Context {
             .get(name)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Notes what tests count.
+    pub(crate) fn note(&self, event: Event) {
+        if let Some(journal) = &self.spec.journal {
+            journal.write(event);
+        }
     }
 
     /// Ends the process when it uses more memory than it may.

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::filesystem::Filesystem;
+use crate::journal::Journal;
 use crate::process::{GpuSpec, ProcessSpec, Program};
 use crate::speed::Speed;
 
@@ -35,6 +37,8 @@ struct Sandbox {
     files: Filesystem,
     host_name: String,
     speed: Speed,
+    journal: Option<Journal>,
+    fault_file: Option<PathBuf>,
 }
 
 /// A variable that cannot be read.
@@ -62,6 +66,8 @@ pub fn environment_for(spec: &ProcessSpec) -> BTreeMap<String, String> {
         files: spec.files.clone(),
         host_name: spec.host_name.clone(),
         speed: spec.speed,
+        journal: spec.journal.clone(),
+        fault_file: spec.fault_file.clone(),
     };
     let mut env = spec.env.clone();
     // Plain data always has a JSON form.
@@ -90,6 +96,8 @@ pub fn from_environment(
         files,
         host_name,
         speed,
+        journal,
+        fault_file,
     } = sandbox;
     Ok(ProcessSpec {
         program,
@@ -102,6 +110,8 @@ pub fn from_environment(
         files,
         host_name,
         speed,
+        journal,
+        fault_file,
     })
 }
 
@@ -115,6 +125,8 @@ fn real_container(env: &BTreeMap<String, String>) -> Result<Sandbox, SandboxErro
         files: Filesystem::default(),
         host_name: env.get("HOSTNAME").cloned().unwrap_or_default(),
         speed: env.get(SPEED).map_or(Ok(Speed::REAL), |word| speed(word))?,
+        journal: None,
+        fault_file: None,
     })
 }
 
@@ -147,6 +159,7 @@ fn speed(word: &str) -> Result<Speed, SandboxError> {
 mod tests {
     use super::*;
     use crate::filesystem::{Mount, Root};
+    use crate::journal::Owner;
     use crate::process::loopback_of;
 
     #[test]
@@ -173,6 +186,11 @@ mod tests {
             },
             host_name: "pod".into(),
             speed: Speed::INSTANT,
+            journal: Some(Journal {
+                file: "/j".into(),
+                owner: Owner::default(),
+            }),
+            fault_file: Some("/f".into()),
         };
         let back = from_environment(Program::Ollama, spec.argv.clone(), environment_for(&spec)).unwrap();
         assert_eq!(back, spec);

@@ -116,7 +116,10 @@ async fn what_is_not_there_is_said_in_the_real_words() {
     let (status, body) = server
         .post(PORT, "/v1/completions", r#"{"model":"llama3","prompt":"x"}"#)
         .await;
-    assert!(status == 404 && body.contains("not_found_error"), "{body}");
+    assert!(
+        status == 404 && body.contains("model 'llama3' not found") && body.contains("api_error"),
+        "{body}"
+    );
 }
 
 #[tokio::test]
@@ -246,7 +249,7 @@ async fn a_script_with_serve_pull_and_run_works_through_links() {
     );
     assert!(out.contains("ended 0") && out.contains("synced"), "{out}\n{err}");
     assert!(
-        out.contains("1.1B") && out.contains("This is chat on a simulated engine"),
+        out.contains("parameters          1B") && out.contains("This is chat on a simulated engine"),
         "{out}\n{err}"
     );
     assert!(

@@ -10,8 +10,8 @@ pub mod process;
 pub mod wait;
 
 pub use node::{
-    Faults, FileServer, GpuModel, ImageEntry, ImageTable, NodeOptions, NodeSpec, SimulatedNodes, Target,
-    Tools, archive,
+    Faults, FileServer, GpuModel, ImageEntry, ImageTable, NodeOptions, NodeSpec, Records, SimulatedNodes,
+    Target, Tools, archive,
 };
 pub use operator::OperatorProcess;
 pub use plane::{Access, Cluster, ClusterBuilder, ClusterError, Identity, Program, shared};

@@ -6,8 +6,6 @@ pub(crate) mod openai;
 pub(crate) mod server;
 pub(crate) mod stream;
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -16,15 +14,37 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// A body that ends before its end, and the connection with it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("cut as ordered")]
+pub(crate) struct Cut;
+
+pub(crate) type Body = UnsyncBoxBody<Bytes, Cut>;
 pub(crate) type Request = http::Request<Incoming>;
 pub(crate) type Response = http::Response<Body>;
 
 /// Largest request body taken, in bytes.
 const MAX_BODY: usize = 8 << 20;
 
+fn whole(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// Keeps `guard` until the response has been sent or its client has gone.
+pub(crate) fn holding<G: Send + 'static>(response: Response, guard: G) -> Response {
+    response.map(|body| {
+        let held = body.map_frame(move |frame| {
+            let _ = &guard;
+            frame
+        });
+        held.boxed_unsync()
+    })
+}
+
 pub(crate) fn with_body(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Full::new(body.into()).boxed_unsync());
+    let mut response = Response::new(whole(body));
     *response.status_mut() = status;
     response
         .headers_mut()
@@ -41,18 +61,21 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
 }
 
 pub(crate) fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(Full::default().boxed_unsync());
+    let mut response = Response::new(whole(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
 /// Reads a JSON body; the error is what the parser says.
 pub(crate) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<T, String> {
-    let body = Limited::new(request.into_body(), MAX_BODY)
-        .collect()
-        .await
-        .map_err(|e| e.to_string())?;
-    serde_json::from_slice(&body.to_bytes()).map_err(|e| e.to_string())
+    let body = read(request).await?;
+    serde_json::from_slice(&body).map_err(|e| e.to_string())
+}
+
+/// Reads a body.
+pub(crate) async fn read(request: Request) -> Result<Bytes, String> {
+    let body = Limited::new(request.into_body(), MAX_BODY).collect().await;
+    Ok(body.map_err(|e| e.to_string())?.to_bytes())
 }
 
 /// The token of an `Authorization: Bearer` header.

@@ -72,7 +72,7 @@ impl CompletionRequest {
     }
 
     /// What the answer speaks to: the last message.
-    fn question(&self, kind: Kind) -> String {
+    pub(crate) fn question(&self, kind: Kind) -> String {
         match kind {
             Kind::Chat => self
                 .messages

@@ -1,15 +1,13 @@
 //! Streamed bodies: pieces of text in, a chunked response out (server-sent events, or JSON lines).
 //! It must not buffer: what is yielded is sent.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 
-use super::Response;
+use super::{Cut, Response};
 
 /// One server-sent event.
 pub(crate) fn event(data: &str) -> Bytes {
@@ -21,7 +19,15 @@ pub(crate) fn streamed(
     content_type: &'static str,
     pieces: impl Stream<Item = Bytes> + Send + 'static,
 ) -> Response {
-    let frames = pieces.map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+    streamed_or_cut(content_type, pieces.map(Ok))
+}
+
+/// As [`streamed`]; an error of the stream cuts the connection.
+pub(crate) fn streamed_or_cut(
+    content_type: &'static str,
+    pieces: impl Stream<Item = Result<Bytes, Cut>> + Send + 'static,
+) -> Response {
+    let frames = pieces.map(|piece| piece.map(Frame::data));
     let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
     *response.status_mut() = StatusCode::OK;
     response

@@ -10,7 +10,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::own_host;
+use super::duration;
+use super::settings::Settings;
 use crate::http::server;
 use crate::process::Context;
 
@@ -18,17 +19,13 @@ const UNREACHABLE: &str = "could not connect to ollama server, run 'ollama serve
 
 /// Runs one command; the error is what follows `Error: `.
 pub(super) async fn run(context: &Context, words: &[&str]) -> Result<(), String> {
-    let plain: Vec<&str> = words
-        .iter()
-        .copied()
-        .filter(|word| !word.starts_with("--"))
-        .collect();
+    let plain = without_flags(words);
     match (plain.as_slice(), words) {
         ([], ["--version", ..]) | (["-v"], _) => {
             version(context).await;
             Ok(())
         }
-        ([] | ["help" | "-h"], _) => {
+        ([] | ["help"], _) => {
             context.log.out("Usage:\n  ollama [flags]\n  ollama [command]");
             Ok(())
         }
@@ -44,15 +41,41 @@ pub(super) async fn run(context: &Context, words: &[&str]) -> Result<(), String>
             Ok(())
         }
         (["stop", model], _) => stop(context, model).await,
-        (["run", model, prompt @ ..], _) => generate(context, model, &prompt.join(" ")).await,
-        ([command @ ("pull" | "show" | "stop"), rest @ ..], _) => Err(format!(
-            "accepts 1 arg(s), received {}\nsee 'ollama {command} --help'",
-            rest.len()
-        )),
+        (["run", model, prompt @ ..], _) => {
+            let keep_alive = keep_alive(words)?;
+            generate(context, model, &prompt.join(" "), keep_alive).await
+        }
+        (["pull" | "show" | "stop", rest @ ..], _) => {
+            Err(format!("accepts 1 arg(s), received {}", rest.len()))
+        }
         (["cp", rest @ ..], _) => Err(format!("accepts 2 arg(s), received {}", rest.len())),
         (["run" | "rm", ..], _) => Err("requires at least 1 arg(s), only received 0".into()),
         ([command, ..], _) => Err(format!("unknown command \"{command}\" for \"ollama\"")),
     }
+}
+
+/// Flags that take a value.
+const VALUED: [&str; 3] = ["--keepalive", "--format", "--dimensions"];
+
+fn without_flags<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let mut value = false;
+    let plain = words.iter().copied().filter(|word| {
+        let of_flag = std::mem::replace(&mut value, VALUED.contains(word));
+        !of_flag && !word.starts_with("--") && *word != "-h"
+    });
+    plain.collect()
+}
+
+/// The value of `--keepalive`; the error is Go's.
+fn keep_alive<'a>(words: &[&'a str]) -> Result<Option<&'a str>, String> {
+    let after = words.iter().position(|word| *word == "--keepalive");
+    let spaced = after.and_then(|at| words.get(at + 1).copied());
+    let joined = words.iter().find_map(|word| word.strip_prefix("--keepalive="));
+    let value = joined.or(spaced);
+    if let Some(value) = value {
+        duration::parse(value)?;
+    }
+    Ok(value)
 }
 
 async fn version(context: &Context) {
@@ -116,10 +139,13 @@ async fn running(context: &Context) -> Result<(), String> {
             model["size"].as_u64().unwrap_or(0),
             model["size_vram"].as_u64().unwrap_or(0),
         );
-        let place = match (all - video.min(all)) * 100 / all.max(1) {
-            100 => "100% CPU".to_owned(),
-            0 => "100% GPU".to_owned(),
-            cpu => format!("{cpu}%/{}% CPU/GPU", 100 - cpu),
+        let place = match video {
+            0 => "100% CPU".to_owned(),
+            video if video >= all => "100% GPU".to_owned(),
+            video => {
+                let cpu = ((all - video) * 100 + all / 2) / all;
+                format!("{cpu}%/{}% CPU/GPU", 100 - cpu)
+            }
         };
         let until = ago(&model["expires_at"]);
         rows.push([
@@ -138,13 +164,20 @@ async fn running(context: &Context) -> Result<(), String> {
 async fn show(context: &Context, model: &str) -> Result<(), String> {
     let answer = json_of(call(context, Method::POST, "/api/show", &json!({"model": model})).await?).await?;
     let details = &answer["details"];
+    let info = &answer["model_info"];
+    let architecture = info["general.architecture"].as_str().unwrap_or_default();
     let word = |name: &str| details[name].as_str().unwrap_or_default().to_owned();
-    context.log.out(format!(
-        "  Model\n    architecture    {}\n    parameters      {}\n    quantization    {}",
-        word("family"),
-        word("parameter_size"),
-        word("quantization_level")
-    ));
+    let number = |name: &str| info[format!("{architecture}.{name}")].to_string();
+    let row = |name: &str, value: String| [String::new(), name.to_owned(), value];
+    let rows = [
+        row("architecture", architecture.to_owned()),
+        row("parameters", word("parameter_size")),
+        row("context length", number("context_length")),
+        row("embedding length", number("embedding_length")),
+        row("quantization", word("quantization_level")),
+    ];
+    context.log.out(format!("  Model\n{}\n", table(&rows)));
+    context.log.out("  Capabilities\n    completion    \n");
     Ok(())
 }
 
@@ -159,25 +192,32 @@ async fn remove(context: &Context, models: &[&str]) -> Result<(), String> {
 
 async fn stop(context: &Context, model: &str) -> Result<(), String> {
     let body = json!({"model": model, "keep_alive": 0});
-    let answer = json_of(call(context, Method::POST, "/api/generate", &body).await?).await;
-    answer
-        .map(drop)
-        .map_err(|_| format!("couldn't find model \"{model}\" to stop"))
+    let answer = call(context, Method::POST, "/api/generate", &body).await?;
+    lines(answer, |_| Ok(())).await.map_err(|error| {
+        if error.contains("not found") {
+            format!("couldn't find model \"{model}\" to stop")
+        } else {
+            error
+        }
+    })
 }
 
 /// Pulls the model when it is not there, then asks it; without a prompt it is only loaded.
-async fn generate(context: &Context, model: &str, prompt: &str) -> Result<(), String> {
+async fn generate(
+    context: &Context,
+    model: &str,
+    prompt: &str,
+    keep_alive: Option<&str>,
+) -> Result<(), String> {
     let known = call(context, Method::POST, "/api/show", &json!({"model": model})).await?;
     if known.status() == StatusCode::NOT_FOUND {
         pull(context, model).await?;
     }
-    let answer = call(
-        context,
-        Method::POST,
-        "/api/generate",
-        &json!({"model": model, "prompt": prompt}),
-    )
-    .await?;
+    let mut body = json!({"model": model, "prompt": prompt});
+    if let Some(keep_alive) = keep_alive {
+        body["keep_alive"] = keep_alive.into();
+    }
+    let answer = call(context, Method::POST, "/api/generate", &body).await?;
     let mut text = String::new();
     lines(answer, |value| {
         if let Some(error) = value["error"].as_str() {
@@ -224,7 +264,7 @@ async fn call(
 
 /// A server on all interfaces is reached under both of the Pod's addresses.
 async fn connect(context: &Context) -> Option<TcpStream> {
-    let host = own_host(context);
+    let host = Settings::read(context).host;
     let spec = &context.spec;
     let mut places = Vec::new();
     match server::pod_address(spec, &host.host) {
@@ -257,11 +297,16 @@ async fn json_of(answer: http::Response<Incoming>) -> Result<Value, String> {
     }
 }
 
-/// Hands every JSON line of a streamed answer to `each` as it comes.
+/// Hands every JSON line of a streamed answer to `each` as it comes; a failure is told with its status.
 async fn lines(
     answer: http::Response<Incoming>,
     mut each: impl FnMut(&Value) -> Result<(), String>,
 ) -> Result<(), String> {
+    let status = answer.status();
+    if !status.is_success() {
+        let error = json_of(answer).await.err().unwrap_or_default();
+        return Err(format!("{status}: {error}"));
+    }
     let mut body = answer.into_body();
     let mut rest = Vec::new();
     while let Some(frame) = body.frame().await {

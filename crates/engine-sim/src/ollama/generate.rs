@@ -9,13 +9,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::api::{self, GenerateRequest};
+use super::json as json_response;
 use super::pull::line;
 use super::runner::Loaded;
 use crate::generation::{Answer, Piece, generate};
 use crate::http::openai::count_tokens;
-use crate::http::stream::streamed;
-use crate::http::{Response, json as json_response};
+use crate::http::stream::{streamed, streamed_or_cut};
+use crate::http::{Cut, Response};
 use crate::stats::Finish;
+
+/// Lines of an answer before it is cut.
+const BEFORE_CUT: usize = 3;
 
 struct Exchange {
     chat: bool,
@@ -25,16 +29,19 @@ struct Exchange {
     prompt_tokens: u64,
 }
 
-/// Answers with the loaded model; `load` is how long it took to be there.
-pub(crate) async fn answer(chat: bool, request: GenerateRequest, model: Loaded, load: Duration) -> Response {
+/// Answers with the loaded model; `load` is how long it took to be there. `cut`: only half of it.
+pub(crate) async fn answer(
+    chat: bool,
+    request: GenerateRequest,
+    model: &Loaded,
+    load: Duration,
+    cut: bool,
+) -> Response {
     let contents = || request.messages.iter().map(|message| message.content.as_str());
-    let (prompt, question) = if chat {
-        (
-            contents().collect::<Vec<_>>().join("\n"),
-            contents().next_back().unwrap_or_default().to_owned(),
-        )
+    let prompt = if chat {
+        contents().collect::<Vec<_>>().join("\n")
     } else {
-        (request.prompt.clone(), request.prompt.clone())
+        request.prompt.clone()
     };
     let asked = request
         .options
@@ -49,9 +56,9 @@ pub(crate) async fn answer(chat: bool, request: GenerateRequest, model: Loaded, 
         prompt_tokens: count_tokens(&prompt),
     };
     let answer = Answer {
-        question,
+        question: request.question(chat).to_owned(),
         model: request.model,
-        max_tokens: asked.unwrap_or(model.context),
+        max_tokens: asked.unwrap_or(model.placed.context),
         ignore_eos: false,
     };
     let pieces = generate(Arc::clone(&model.scheduler), exchange.prompt_tokens, &answer);
@@ -60,7 +67,15 @@ pub(crate) async fn answer(chat: bool, request: GenerateRequest, model: Loaded, 
             *tokens += 1;
             futures::future::ready(Some(exchange.lines(&piece, *tokens)))
         });
-        return streamed("application/x-ndjson", lines);
+        return if cut {
+            let lines = lines.take(BEFORE_CUT).map(Ok);
+            streamed_or_cut(
+                "application/x-ndjson",
+                lines.chain(futures::stream::iter([Err(Cut)])),
+            )
+        } else {
+            streamed("application/x-ndjson", lines)
+        };
     }
     let (mut text, mut tokens, mut finish) = (String::new(), 0, None);
     futures::pin_mut!(pieces);
@@ -69,10 +84,14 @@ pub(crate) async fn answer(chat: bool, request: GenerateRequest, model: Loaded, 
         tokens += 1;
         finish = piece.finish;
     }
-    json_response(
-        StatusCode::OK,
-        &exchange.done(&text, finish.unwrap_or(Finish::Stop), tokens),
-    )
+    let whole = exchange.done(&text, finish.unwrap_or(Finish::Stop), tokens);
+    if cut {
+        let mut half = whole.to_string().into_bytes();
+        half.truncate(half.len() / 2);
+        let pieces = [Ok(Bytes::from(half)), Err(Cut)];
+        return streamed_or_cut(super::JSON, futures::stream::iter(pieces));
+    }
+    json_response(StatusCode::OK, &whole)
 }
 
 /// The answer to a request without a prompt: the model is in memory (or no longer).
@@ -109,6 +128,9 @@ impl Exchange {
         let mut answer = head(self.chat, &self.model, text);
         answer["done"] = true.into();
         answer["done_reason"] = finish.word().into();
+        if !self.chat {
+            answer["context"] = (0..self.prompt_tokens + tokens).collect::<Vec<_>>().into();
+        }
         answer["total_duration"] = nanos(total + self.load).into();
         answer["load_duration"] = nanos(self.load).into();
         answer["prompt_eval_count"] = self.prompt_tokens.into();

@@ -1,19 +1,28 @@
 //! Ollama: `serve` and the commands that talk to a server; a command line in, what the real program does out.
 
 mod api;
+mod ask;
 mod client;
+mod download;
+mod duration;
 mod generate;
 mod host;
+mod library;
 mod name;
+mod placement;
 mod pull;
 mod runner;
 mod serve;
+mod settings;
 mod store;
 
 use std::path::{Path, PathBuf};
 
-use self::host::Host;
+use http::StatusCode;
+use serde_json::Value;
+
 use crate::filesystem::FileError;
+use crate::http::{Response, with_body};
 use crate::process::{Context, Exit};
 
 pub(crate) const VERSION: &str = "0.17.4";
@@ -50,11 +59,6 @@ fn failed(context: &Context, message: &str) -> Exit {
     Exit::exited(1, line)
 }
 
-/// Where the server listens.
-fn own_host(context: &Context) -> Host {
-    Host::parse(context.env("OLLAMA_HOST").unwrap_or_default())
-}
-
 /// The user's home; container runtimes set it from the user's entry, `/` without one.
 fn home(context: &Context) -> PathBuf {
     let default = if context.spec.files.user == 0 {
@@ -65,10 +69,11 @@ fn home(context: &Context) -> PathBuf {
     PathBuf::from(context.env("HOME").unwrap_or(default))
 }
 
-fn models_dir(context: &Context) -> PathBuf {
-    context
-        .env("OLLAMA_MODELS")
-        .map_or_else(|| home(context).join(".ollama/models"), PathBuf::from)
+/// The content type of Ollama's own interface.
+const JSON: &str = "application/json; charset=utf-8";
+
+fn json(status: StatusCode, value: &Value) -> Response {
+    with_body(status, JSON, value.to_string())
 }
 
 /// An error as Go's `os` package words it.
@@ -84,9 +89,14 @@ fn go_error(operation: &str, path: &Path, error: &FileError) -> String {
 
 /// A line of Go's structured log.
 fn journal(context: &Context, source: &str, message: &str) {
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     let quoted = message.replace('"', "\\\"");
+    log_line(context, "INFO", source, &format!("msg=\"{quoted}\""));
+}
+
+/// A line of it with its own fields.
+fn log_line(context: &Context, level: &str, source: &str, fields: &str) {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
     context
         .log
-        .err(format!("time={now} level=INFO source={source} msg=\"{quoted}\""));
+        .err(format!("time={now} level={level} source={source} {fields}"));
 }

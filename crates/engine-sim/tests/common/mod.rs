@@ -85,6 +85,8 @@ pub fn spec(program: Program, line: &str, root: &Folder) -> ProcessSpec {
         },
         host_name: "pod-0".into(),
         speed: Speed::INSTANT,
+        journal: None,
+        fault_file: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_sim::FaultHandle;
-use engine_sim::fault::{Death, Health};
+use engine_sim::fault::{Broken, Death, Health};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -52,6 +52,9 @@ enum Standing {
     Health(Health),
     SlowLoad(f64),
     StallLoad(bool),
+    Prompts(Option<(String, Broken)>),
+    ModelPullFails(Option<String>),
+    ModelPullTakes(Option<Duration>),
 }
 
 /// What is wrong with a node.
@@ -143,6 +146,39 @@ impl Faults {
         self.stand(target, Standing::StallLoad(true));
     }
 
+    /// Ollama answers prompts that contain `part` (all of them: an empty part) with this status and `error`, until
+    /// [`Faults::heal`]. The request counts in the journal.
+    pub fn fail_prompts(&self, target: &Target, part: &str, status: u16, message: &str) {
+        let message = message.to_owned();
+        self.break_prompts(target, part, Broken::Fails { status, message });
+    }
+
+    /// Ollama never answers prompts that contain `part`, until [`Faults::heal`]; a request under way goes on hanging.
+    pub fn hang_prompts(&self, target: &Target, part: &str) {
+        self.break_prompts(target, part, Broken::Hangs);
+    }
+
+    /// Ollama's answers to prompts that contain `part` are cut in the middle, until [`Faults::heal`].
+    pub fn cut_prompts(&self, target: &Target, part: &str) {
+        self.break_prompts(target, part, Broken::Cut);
+    }
+
+    fn break_prompts(&self, target: &Target, part: &str, how: Broken) {
+        self.stand(target, Standing::Prompts(Some((part.to_owned(), how))));
+    }
+
+    /// Ollama's pulls of models end with this error, until [`Faults::heal`]. The registry's, for a model that it does not
+    /// have: `pull model manifest: file does not exist`.
+    pub fn fail_model_pull(&self, target: &Target, error: &str) {
+        self.stand(target, Standing::ModelPullFails(Some(error.to_owned())));
+    }
+
+    /// Ollama's downloads of models that begin from now on take this long whatever the nodes' speed, until
+    /// [`Faults::heal`]. (`stall_load` makes them stand still, also when under way.)
+    pub fn slow_model_pull(&self, target: &Target, time: Duration) {
+        self.stand(target, Standing::ModelPullTakes(Some(time)));
+    }
+
     /// Takes back every fault that stands for exactly this target.
     pub fn heal(&self, target: &Target) {
         let mut state = self.state.lock();
@@ -153,6 +189,9 @@ impl Faults {
             Standing::Health(Health::Normal),
             Standing::SlowLoad(1.0),
             Standing::StallLoad(false),
+            Standing::Prompts(None),
+            Standing::ModelPullFails(None),
+            Standing::ModelPullTakes(None),
         ];
         for fault in healthy {
             state.apply(target, &fault);
@@ -341,6 +380,10 @@ impl ContainerFaults {
             Standing::Health(health) => self.engine.health(*health),
             Standing::SlowLoad(factor) => self.engine.slow_load(*factor),
             Standing::StallLoad(stalled) => self.engine.stall_load(*stalled),
+            Standing::Prompts(Some((part, how))) => self.engine.break_prompts(part, how.clone()),
+            Standing::Prompts(None) => self.engine.heal_prompts(),
+            Standing::ModelPullFails(error) => self.engine.fail_model_pulls(error.clone()),
+            Standing::ModelPullTakes(time) => self.engine.slow_model_pulls(*time),
         }
     }
 

@@ -8,6 +8,7 @@ mod file_server;
 mod heartbeat;
 mod hub;
 mod image_table;
+pub mod journal;
 mod logs;
 mod pod;
 mod pods;
@@ -33,6 +34,7 @@ pub use addresses::NoFreeBlock;
 pub use faults::{Faults, Target};
 pub use file_server::{FileServer, archive};
 pub use image_table::{ImageEntry, ImageTable, Runs, Tools};
+pub use journal::Records;
 pub use spec::{GpuModel, NodeSpec};
 
 use addresses::AddressBlock;
@@ -149,6 +151,11 @@ impl Shared {
         self.nodes.read().get(name).cloned()
     }
 
+    /// What engines write down for tests.
+    pub(crate) fn journal_file(&self) -> PathBuf {
+        self.files.join("journal.jsonl")
+    }
+
     /// kubelet's back-offs and retry periods, scaled.
     pub(crate) fn backoff(&self, real: Duration) -> Duration {
         real.mul_f64(self.options.backoff_scale.max(0.0))
@@ -250,6 +257,11 @@ impl SimulatedNodes {
     /// Orders faults on these nodes and their Pods.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// What engines were asked and what they downloaded, in all Pods that were ever here, the oldest first.
+    pub fn journal(&self) -> Records {
+        Records::read(&self.shared.journal_file())
     }
 
     /// The tail of what a container wrote, without going through the API server: at most 64 KiB.

@@ -22,6 +22,8 @@ pub(crate) struct ConfigError(pub(crate) String);
 /// All that is needed to start a container.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
+    /// The container's name.
+    pub(crate) container: String,
     /// The engine, or `None` for real commands.
     pub(crate) program: Option<Program>,
     pub(crate) argv: Vec<String>,
@@ -81,6 +83,7 @@ pub(crate) async fn launch(
         .as_ref()
         .and_then(|resources| resources.limits.as_ref());
     Ok(Launch {
+        container: container.name.clone(),
         program: program(&entry, &argv),
         argv,
         tools: entry.tools,

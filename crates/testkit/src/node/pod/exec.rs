@@ -103,6 +103,9 @@ fn spawn(context: &PodContext, launch: &Launch, argv: &[String]) -> Result<Child
         return Err(Exit::cannot_start(executable).message);
     }
     let mut spec = process_spec(context, launch, launch.program.clone().unwrap_or(Program::Ollama));
+    let faults = context.faults.container(&launch.container);
+    let published = faults.engine.publish(&context.fault_file(&launch.container));
+    published.map_err(|error| format!("{executable}: the faults ordered to it: {error}"))?;
     spec.files.mounts.extend(seen_from_outside(&launch.files));
     for value in spec.env.values_mut() {
         *value = translated(value, &launch.files);
@@ -161,6 +164,8 @@ pub(crate) fn process_spec(context: &PodContext, launch: &Launch, program: Progr
         files: launch.files.clone(),
         host_name: context.name.clone(),
         speed: context.shared.options.speed,
+        journal: Some(context.journal(&launch.container)),
+        fault_file: Some(context.fault_file(&launch.container)),
     }
 }
 

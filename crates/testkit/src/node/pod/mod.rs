@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine_sim::journal::{Journal, Owner};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ObjectReference, Pod, PodSpec};
 use kube::ResourceExt as _;
@@ -113,6 +114,24 @@ impl PodContext {
     /// The directory of this Pod's files.
     pub(crate) fn dir(&self) -> PathBuf {
         self.shared.files.join("pods").join(&self.uid)
+    }
+
+    /// Where the faults ordered to a container's engine lie for processes that its scripts start.
+    pub(crate) fn fault_file(&self, container: &str) -> PathBuf {
+        self.dir().join(format!("faults-{container}.json"))
+    }
+
+    /// What a container's engines write down for tests.
+    pub(crate) fn journal(&self, container: &str) -> Journal {
+        Journal {
+            file: self.shared.journal_file(),
+            owner: Owner {
+                namespace: self.namespace.clone(),
+                pod: self.name.clone(),
+                uid: self.uid.clone(),
+                container: container.to_owned(),
+            },
+        }
     }
 
     /// `name_namespace(uid)`, as kubelet writes Pods in messages.
