@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::client::Ollama;
 use crate::error::{Cause, Error};
@@ -33,6 +34,8 @@ pub struct Progress {
     pub total: u64,
     /// Whole percent of the bytes named so far. Never falls, also when another layer is named; 100 only at the end.
     pub percent: u8,
+    /// The server is in the middle of a layer: the moment to drop a pull that another client waits for too.
+    pub mid_layer: bool,
 }
 
 /// One line of the answer (`ProgressResponse` in `api/types.go`).
@@ -44,6 +47,13 @@ struct Line {
     total: u64,
     completed: u64,
     error: Option<Value>,
+}
+
+impl Line {
+    /// The server has not learned the layer's size yet; a moment later it has, or never will.
+    fn names_layer_without_size(&self) -> bool {
+        !self.digest.is_empty() && self.total == 0
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -64,8 +74,14 @@ impl Ollama {
     /// Pulls a model, or joins the pull of it that is under way; layers that are there are not pulled again.
     ///
     /// `on_progress` hears every line, about 16 a second. The pull has no time limit, but fails when the server says
-    /// nothing for [`crate::Limits::idle`] (while it verifies what it pulled: longer, by the size). The server ends its
-    /// download when the last client that waits for it is gone, and keeps what it has: a later pull goes on from there.
+    /// nothing, or names a layer without its size, for [`crate::Limits::idle`] (while it verifies what it pulled: longer,
+    /// by the size). The server ends its download when the last client that waits for it is gone, and keeps what it has: a
+    /// later pull goes on from there.
+    ///
+    /// Dropping it leaves another client's pull of the same model running, with an exception (0.17.4,
+    /// `server/download.go`): the client whose pull comes first to a layer asks the registry for its size, and when that
+    /// client leaves meanwhile, all others wait for the layer for ever, and the server dies when the last of them leaves.
+    /// Drop it while [`Progress::mid_layer`] holds, where this does not happen.
     pub async fn pull(&self, model: &str, on_progress: impl FnMut(Progress) + Send) -> Result<(), Error> {
         self.pulled(model, on_progress)
             .await
@@ -81,6 +97,7 @@ impl Ollama {
         let mut lines = JsonLines::new(exchange, self.limits.bytes);
         let mut tracker = Tracker::default();
         let mut silence = idle;
+        let mut without_size: Option<Instant> = None;
         while let Some(line) = unless_silent(silence, lines.next::<Line>()).await? {
             if let Some(error) = &line.error {
                 return Err(Cause::Failed {
@@ -88,6 +105,12 @@ impl Ollama {
                 });
             }
             silence = tracker.silence(&line, idle);
+            without_size = line
+                .names_layer_without_size()
+                .then(|| without_size.unwrap_or_else(Instant::now));
+            if without_size.is_some_and(|since| since.elapsed() >= idle) {
+                return Err(Cause::Stalled { after: idle });
+            }
             let done = line.status == "success";
             on_progress(tracker.take(line)?);
             if done {
@@ -113,6 +136,7 @@ async fn unless_silent<T>(
 impl Tracker {
     /// Adds what a line says.
     fn take(&mut self, line: Line) -> Result<Progress, Cause> {
+        let mid_layer = !line.digest.is_empty() && line.completed < line.total;
         if !line.digest.is_empty() {
             self.add(line.digest, line.completed, line.total)?;
         }
@@ -125,6 +149,7 @@ impl Tracker {
             completed: self.sum.completed,
             total: self.sum.total,
             percent: self.percent,
+            mid_layer,
         })
     }
 
@@ -194,19 +219,24 @@ mod tests {
             said("success"),
         ] {
             let progress = tracker.take(line).unwrap();
-            told.push((progress.completed, progress.total, progress.percent));
+            told.push((
+                progress.completed,
+                progress.total,
+                progress.percent,
+                progress.mid_layer,
+            ));
         }
         let expected = [
-            (0, 0, 0),
-            (0, 0, 0),
-            (10, 100, 10),
-            (60, 100, 60),
-            (60, 100, 60),
-            (100, 100, 99),
-            (100, 200, 99),
-            (200, 200, 99),
-            (200, 200, 99),
-            (200, 200, 100),
+            (0, 0, 0, false),
+            (0, 0, 0, false),
+            (10, 100, 10, true),
+            (60, 100, 60, true),
+            (60, 100, 60, true),
+            (100, 100, 99, false),
+            (100, 200, 99, true),
+            (200, 200, 99, false),
+            (200, 200, 99, false),
+            (200, 200, 100, false),
         ];
         assert_eq!(told, expected);
     }

@@ -214,6 +214,22 @@ async fn silence_has_its_limits() {
     assert_eq!((short.text.as_str(), cut.text.as_str()), ("one two", ""));
 }
 
+/// What Ollama 0.17.4 does to those who wait for a layer when the client that asked for its size has left.
+#[tokio::test]
+async fn a_layer_that_never_gets_a_size_stands_still() {
+    let tick = chunk("{\"status\":\"pulling 8d0b74132240\",\"digest\":\"sha256:8d0b\"}\n");
+    let server = Hostile::start(STREAM, Then::Repeat(tick.into())).await;
+    let idle = Duration::from_millis(100);
+    let ollama = Ollama::with_limits(server.address, Limits { idle, ..limits() });
+    let mut told = None;
+    let error = soon(ollama.pull("m", |progress| told = Some(progress)))
+        .await
+        .unwrap_err();
+    assert_eq!(error.cause, Cause::Stalled { after: idle });
+    assert!(told.is_some_and(|told| !told.mid_layer && told.total == 0));
+    server.client_left().await;
+}
+
 #[tokio::test]
 async fn a_model_that_talks_for_ever_is_stopped_by_time_or_by_length() {
     let piece = chunk("{\"response\":\"word \",\"done\":false}\n");
