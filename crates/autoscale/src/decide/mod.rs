@@ -1,0 +1,216 @@
+//! How many replicas there should be.
+//!
+//! In: snapshots. Out: a [`Decision`] each. It must not talk to anybody or read a clock, and must not take a replica away
+//! that it cannot see to be idle.
+//!
+//! Enough for the rate that will have come by the time a new replica serves; never fewer than what is inside already
+//! needs; fewer only after fewer have been enough for a while.
+
+mod decision;
+mod window;
+
+pub use decision::{Decision, Inputs, Reason};
+
+use std::time::Duration;
+
+use crate::{
+    estimate::{Capacity, Estimator, Expected, Startup},
+    forecast::Forecaster,
+    num,
+    observe::{Fleet, Interval, Phase, Snapshot},
+    targets::Targets,
+};
+use window::Window;
+
+/// How many replicas there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Fewest.
+    pub min: u32,
+    /// Most that are allowed, and for which there are quota and GPUs. Counts before `min`.
+    pub max: u32,
+}
+
+impl Bounds {
+    fn apply(self, replicas: u32) -> u32 {
+        replicas.max(self.min).min(self.max)
+    }
+}
+
+/// What a planner is told once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// What was promised.
+    pub targets: Targets,
+    /// What is expected of the model on its GPUs.
+    pub expected: Expected,
+    /// Expected start-up time of a replica.
+    pub startup: Duration,
+    /// How long a decision takes at most until somebody acts on it (the `HorizontalPodAutoscaler`'s period).
+    pub lead: Duration,
+    /// How often the rate may exceed what was prepared for: the one knob. 0.05 unless told; less costs more.
+    pub risk: f64,
+}
+
+/// How often the rate may exceed what was prepared for, unless told.
+pub const DEFAULT_RISK: f64 = 0.05;
+/// Seconds for which fewer replicas must have been enough: the start-up time, but within these.
+const SHRINK_AFTER: (f64, f64) = (60.0, 300.0);
+/// Seconds in which requests that wait should be worked off.
+const WORK_OFF: f64 = 60.0;
+
+/// Everything remembered between two decisions.
+#[derive(Clone, Debug)]
+pub struct Planner {
+    config: Config,
+    fleet: Fleet,
+    estimator: Estimator,
+    startup: Startup,
+    forecaster: Forecaster,
+    window: Window,
+    latency_seen: bool,
+}
+
+impl Planner {
+    /// Knows nothing but what it is told.
+    pub fn new(config: Config) -> Self {
+        let risk = if config.risk.is_finite() {
+            config.risk
+        } else {
+            DEFAULT_RISK
+        };
+        Self {
+            config,
+            fleet: Fleet::default(),
+            estimator: Estimator::new(config.expected, &config.targets),
+            startup: Startup::new(config.startup),
+            forecaster: Forecaster::new(1.0 - risk, config.startup.as_secs_f64()),
+            window: Window::default(),
+            latency_seen: false,
+        }
+    }
+
+    /// Looks at a snapshot and decides.
+    pub fn decide(&mut self, snapshot: &Snapshot, bounds: Bounds) -> Decision {
+        let interval = self.fleet.observe(snapshot);
+        self.startup.observe(snapshot);
+        self.estimator.learn(&interval);
+        self.latency_seen |= interval
+            .active
+            .iter()
+            .any(|activity| activity.token_seconds.is_some());
+        let capacity = self.estimator.capacity(&self.config.targets);
+        let inputs = self.inputs(snapshot, &interval, &capacity);
+        let (replicas, reason) = self.choose(snapshot.now, &interval, &inputs, &capacity, bounds);
+        Decision {
+            replicas,
+            reason,
+            message: String::new(),
+            capacity,
+            latency_observable: self.latency_seen,
+            inputs,
+        }
+        .explain()
+    }
+
+    /// Learns the rate and puts together what the decision is made from. Without counted arrivals, requests inside over
+    /// the time that one stays are the rate.
+    fn inputs(&mut self, snapshot: &Snapshot, interval: &Interval, capacity: &Capacity) -> Inputs {
+        let lead = self.config.lead.as_secs_f64();
+        let startup = self.startup.seconds();
+        let from_inside = interval.in_flight / capacity.concurrency * capacity.rate;
+        let arrivals = interval
+            .arrivals
+            .or((interval.scraped > 0).then_some(from_inside));
+        if let Some(rate) = arrivals {
+            self.forecaster.learn(interval.seconds, rate, lead, startup);
+        }
+        let outlook = self.forecaster.outlook(lead, startup);
+        let (prompt_tokens, output_tokens) = self.estimator.lengths();
+        let (unloaded_step_seconds, utilization) = self.estimator.load();
+        let throughput = self
+            .config
+            .targets
+            .throughput
+            .and_then(num::amount)
+            .unwrap_or(0.0);
+        Inputs {
+            current: snapshot.count(Phase::Starting) + snapshot.count(Phase::Serving),
+            scraped: interval.scraped,
+            unseen: interval.unseen,
+            arrivals: outlook.present,
+            ready_for: outlook.ready_for,
+            in_flight: interval.in_flight,
+            waiting: interval.waiting,
+            startup_seconds: startup,
+            prompt_tokens,
+            output_tokens,
+            unloaded_step_seconds,
+            utilization,
+            for_rate: outlook.ready_for / capacity.rate,
+            for_queue: for_queue(interval, capacity),
+            for_throughput: throughput / (capacity.rate * output_tokens),
+        }
+    }
+
+    fn choose(
+        &mut self,
+        now: Duration,
+        interval: &Interval,
+        inputs: &Inputs,
+        capacity: &Capacity,
+        bounds: Bounds,
+    ) -> (u32, Reason) {
+        let current = inputs.current;
+        let blind = interval.scraped == 0 && current > 0;
+        if blind || interval.seconds <= 0.0 {
+            let reason = if inputs.unseen > 0 {
+                Reason::ScrapeFailed
+            } else {
+                Reason::Enough
+            };
+            return (bounds.apply(current), reason);
+        }
+        let for_rate = num::whole_replicas(inputs.for_rate.max(inputs.for_throughput));
+        let for_queue = num::whole_replicas(inputs.for_queue);
+        let needed = for_rate.max(for_queue).max(1);
+        let startup = inputs.startup_seconds.clamp(SHRINK_AFTER.0, SHRINK_AFTER.1);
+        let lately = self.window.highest(now, Duration::from_secs_f64(startup), needed);
+        let wanted = if needed >= current {
+            needed
+        } else {
+            lately.min(current)
+        };
+        let replicas = bounds.apply(if inputs.unseen > 0 {
+            wanted.max(current)
+        } else {
+            wanted
+        });
+        let reason = if capacity.unreachable.is_some() {
+            Reason::Unreachable
+        } else if needed > bounds.max {
+            Reason::Limited
+        } else if replicas > current && for_queue > for_rate {
+            Reason::QueueGrows
+        } else if replicas > current {
+            Reason::RateRises
+        } else if replicas < current {
+            Reason::RateFalls
+        } else if inputs.unseen > 0 {
+            Reason::ScrapeFailed
+        } else if needed < current && current > bounds.min {
+            Reason::WaitsToShrink
+        } else {
+            Reason::Enough
+        };
+        (replicas, reason)
+    }
+}
+
+/// Replicas for what is inside: those that run prove how busy replicas are, those that wait come on top.
+fn for_queue(interval: &Interval, capacity: &Capacity) -> f64 {
+    let replicas = f64::from(interval.scraped + interval.unseen);
+    let running = (interval.in_flight - interval.waiting).max(0.0) / f64::from(interval.scraped.max(1));
+    let busy = replicas * capacity.proven_utilization(running) / capacity.utilization;
+    busy + interval.waiting / (WORK_OFF * capacity.rate)
+}

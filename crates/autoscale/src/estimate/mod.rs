@@ -1,0 +1,250 @@
+//! What is learned of a model on its GPUs: the step-time line, the mix of lengths, how far the slow lie above the mean,
+//! what fills the cache; and from these what one replica sustains.
+//!
+//! In: intervals. Out: a [`Capacity`]. It must not decide anything.
+
+mod capacity;
+mod line;
+mod startup;
+mod step_time;
+mod tail;
+
+pub use capacity::{Bound, Capacity};
+pub use startup::Startup;
+pub use step_time::{GpuSpeed, ModelSize, StepTime};
+
+use crate::{
+    num,
+    observe::{Activity, Histogram, Interval},
+    targets::Targets,
+};
+use capacity::Known;
+use line::{Learner, Line, Measured, at_mix};
+use tail::Tail;
+
+/// Seconds after which what was seen of lengths and waits counts half.
+const MIX_HALF_LIFE: f64 = 600.0;
+/// Requests that the expected lengths are worth.
+const MIX_WORTH: f64 = 20.0;
+/// Requests that must have been seen before their times to first token count.
+const TTFT_FEWEST: f64 = 50.0;
+
+/// What is expected before anything is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Expected {
+    /// The step-time line.
+    pub step_time: StepTime,
+    /// Mean tokens of a prompt.
+    pub prompt_tokens: f64,
+    /// Mean tokens of an answer.
+    pub output_tokens: f64,
+    /// Requests that one replica runs at a time at most, when known.
+    pub max_sequences: Option<u32>,
+}
+
+/// Everything learned of one model on its GPUs.
+#[derive(Clone, Debug)]
+pub struct Estimator {
+    expected: Expected,
+    learner: Learner,
+    tail: Tail,
+    ttft: Histogram,
+    ttft_utilization: Mean,
+    requests: f64,
+    prompt: f64,
+    output: f64,
+    cache_per_request: Mean,
+    utilization: f64,
+}
+
+/// A mean whose past fades.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    sum: f64,
+    weight: f64,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64, weight: f64) {
+        if value.is_finite() && weight.is_finite() && weight > 0.0 {
+            self.sum += value * weight;
+            self.weight += weight;
+        }
+    }
+
+    fn fade(&mut self, factor: f64) {
+        self.sum *= factor;
+        self.weight *= factor;
+    }
+
+    fn get(self) -> Option<f64> {
+        (self.weight > 1e-9).then(|| self.sum / self.weight)
+    }
+}
+
+impl Estimator {
+    /// Knows nothing but what is expected. Expectations that are not positive numbers count as a small model's.
+    pub fn new(expected: Expected, targets: &Targets) -> Self {
+        let or = |value: f64, otherwise: f64| {
+            if value.is_finite() && value > 0.0 {
+                value
+            } else {
+                otherwise
+            }
+        };
+        let step = expected.step_time;
+        let expected = Expected {
+            step_time: StepTime {
+                base: or(step.base, 0.01),
+                per_request: or(step.per_request, 4.4e-6),
+                per_context_token: or(step.per_context_token, 1e-7),
+                per_prompt_token: or(step.per_prompt_token, 4e-5),
+            },
+            prompt_tokens: or(expected.prompt_tokens, 1000.0),
+            output_tokens: or(expected.output_tokens, 200.0),
+            ..expected
+        };
+        Self {
+            expected,
+            learner: Learner::new(),
+            tail: Tail::new(targets.allowance()),
+            ttft: Histogram::default(),
+            ttft_utilization: Mean::default(),
+            requests: MIX_WORTH,
+            prompt: MIX_WORTH * expected.prompt_tokens,
+            output: MIX_WORTH * expected.output_tokens,
+            cache_per_request: Mean::default(),
+            utilization: 0.0,
+        }
+    }
+
+    /// Learns from what happened.
+    pub fn learn(&mut self, interval: &Interval) {
+        let fade = 0.5_f64.powf(interval.seconds.max(0.0) / MIX_HALF_LIFE);
+        self.learner.age(interval.seconds);
+        self.ttft.fade(fade);
+        self.ttft_utilization.fade(fade);
+        self.cache_per_request.fade(fade);
+        for sum in [&mut self.requests, &mut self.prompt, &mut self.output] {
+            *sum *= fade;
+        }
+        for activity in &interval.active {
+            self.learn_mix(activity);
+        }
+        let expected = self.expected_line();
+        for measured in interval.active.iter().filter_map(measured) {
+            self.learner.learn(&expected, &measured);
+        }
+        let unloaded = self.line().base;
+        for added in interval
+            .active
+            .iter()
+            .filter_map(|activity| activity.per_token.as_ref())
+        {
+            self.tail.learn(added, unloaded);
+        }
+        self.learn_waits(interval);
+    }
+
+    fn learn_mix(&mut self, activity: &Activity) {
+        let rates = activity
+            .finished
+            .zip(activity.prompt_tokens)
+            .zip(activity.generation_tokens);
+        if let Some(((finished, prompt), output)) = rates {
+            self.requests += finished * activity.seconds;
+            self.prompt += prompt * activity.seconds;
+            self.output += output * activity.seconds;
+        }
+        if let Some(used) = activity.cache_use.filter(|_| activity.running >= 1.0) {
+            self.cache_per_request
+                .add(used / activity.running, activity.running);
+        }
+    }
+
+    /// Times to first token count while nothing waits for a place: in an overload they tell how long it lasted.
+    fn learn_waits(&mut self, interval: &Interval) {
+        let line = self.line();
+        let busy: Vec<f64> = interval
+            .active
+            .iter()
+            .filter_map(|activity| {
+                Some(line.utilization(activity.generation_tokens?, activity.prompt_tokens?))
+            })
+            .collect();
+        if busy.is_empty() {
+            return;
+        }
+        self.utilization = busy.iter().sum::<f64>() / num::float(busy.len());
+        if interval.waiting > 0.05 * interval.in_flight || self.utilization > 0.95 {
+            return;
+        }
+        for added in interval
+            .active
+            .iter()
+            .filter_map(|activity| activity.ttft.as_ref())
+        {
+            self.ttft.merge(added);
+            self.ttft_utilization.add(self.utilization, added.count);
+        }
+    }
+
+    fn mix(&self) -> (f64, f64) {
+        let requests = self.requests.max(1e-6);
+        (
+            (self.prompt / requests).max(1.0),
+            (self.output / requests).max(1.0),
+        )
+    }
+
+    fn expected_line(&self) -> Line {
+        let (prompt, output) = self.mix();
+        at_mix(&self.expected.step_time, prompt, output)
+    }
+
+    fn line(&self) -> Line {
+        self.learner.line(&self.expected_line())
+    }
+
+    /// What one replica sustains within the promises.
+    pub fn capacity(&self, targets: &Targets) -> Capacity {
+        let (prompt, output) = self.mix();
+        let allowance = targets.allowance();
+        let ttft = self
+            .ttft
+            .quantile(1.0 - allowance)
+            .filter(|_| self.ttft.count >= TTFT_FEWEST);
+        let known = Known {
+            line: self.line(),
+            prompt,
+            output,
+            tail: self.tail.factor(),
+            ttft: ttft.zip(self.ttft_utilization.get()),
+            cache_requests: self
+                .cache_per_request
+                .get()
+                .filter(|share| *share > 1e-6)
+                .map(f64::recip),
+            sequences: self.expected.max_sequences.map(f64::from),
+        };
+        capacity::capacity(&known, targets)
+    }
+
+    /// Mean prompt and output tokens of a request.
+    pub fn lengths(&self) -> (f64, f64) {
+        self.mix()
+    }
+
+    /// Seconds of a step with nothing in it, and share of their time that replicas spent on tokens in the last interval.
+    pub fn load(&self) -> (f64, f64) {
+        (self.line().base, self.utilization)
+    }
+}
+
+fn measured(activity: &Activity) -> Option<Measured> {
+    Some(Measured {
+        token_seconds: activity.token_seconds?,
+        generation: activity.generation_tokens.filter(|tokens| *tokens > 1.0)?,
+        prompt: activity.prompt_tokens?,
+    })
+}

@@ -1,0 +1,13 @@
+//! The simulator: request traces against a model of batching engines, scaled by the same code that the operator runs.
+
+pub mod cluster;
+mod engine;
+mod meters;
+pub mod policy;
+pub mod rng;
+pub mod trace;
+pub mod workload;
+
+pub use engine::{Outcome, Replica};
+pub use meters::{Engine, Meters};
+pub use workload::{Shape, Workload};
