@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -20,6 +20,9 @@ use crate::stats::Finish;
 
 /// Lines of an answer before it is cut.
 const BEFORE_CUT: usize = 3;
+
+/// By then they have been sent.
+const SENT: Duration = Duration::from_millis(20);
 
 struct Exchange {
     chat: bool,
@@ -88,10 +91,19 @@ pub(crate) async fn answer(
     if cut {
         let mut half = whole.to_string().into_bytes();
         half.truncate(half.len() / 2);
-        let pieces = [Ok(Bytes::from(half)), Err(Cut)];
-        return streamed_or_cut(super::JSON, futures::stream::iter(pieces));
+        let pieces = futures::stream::iter([Bytes::from(half)]);
+        return streamed_or_cut(super::JSON, then_cut(pieces));
     }
     json_response(StatusCode::OK, &whole)
+}
+
+/// The pieces, sent, and then the end of the connection.
+fn then_cut(pieces: impl Stream<Item = Bytes> + Send) -> impl Stream<Item = Result<Bytes, Cut>> + Send {
+    let cut = futures::stream::once(async {
+        tokio::time::sleep(SENT).await;
+        Err(Cut)
+    });
+    pieces.map(Ok).chain(cut)
 }
 
 /// The answer to a request without a prompt: the model is in memory (or no longer).

@@ -1,26 +1,21 @@
 //! Ollama in process and as a program: pull, keep, list, answer, refuse.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod bed;
+#[path = "../common/mod.rs"]
 mod common;
+mod downloads;
+mod faults;
+mod memory;
+mod requests;
+mod settings;
 
 use std::process::Command;
 
-use common::{Folder, finish, mount, spec, start};
-use engine_sim::{Cause, GpuSpec, PROGRAM_NAMES, ProcessSpec, Program, environment_for};
+use bed::{PORT, ollama, parsed};
+use common::{Folder, finish, start};
+use engine_sim::{Cause, PROGRAM_NAMES, environment_for};
 use serde_json::Value;
-
-const PORT: u16 = 11434;
-
-fn ollama(line: &str, root: &Folder, volume: &Folder) -> ProcessSpec {
-    let mut spec = spec(Program::Ollama, line, root);
-    spec.files.mounts.push(mount("/models", &volume.0));
-    spec.env.insert("OLLAMA_MODELS".into(), "/models".into());
-    spec
-}
-
-fn parsed(answer: &(u16, String)) -> Value {
-    serde_json::from_str(&answer.1).unwrap()
-}
 
 #[tokio::test]
 async fn a_pulled_model_answers_and_outlives_the_server() {
@@ -123,43 +118,6 @@ async fn what_is_not_there_is_said_in_the_real_words() {
 }
 
 #[tokio::test]
-async fn without_gpus_the_model_must_fit_the_memory_limit() {
-    let (root, volume) = (Folder::new(), Folder::new());
-    let mut small = ollama("", &root, &volume);
-    small.gpus.clear();
-    small.memory_limit = Some(2 << 30);
-    let server = start(small).up(PORT).await;
-    server.post(PORT, "/api/pull", r#"{"model":"llama3:8b"}"#).await;
-    let (status, body) = server
-        .post(PORT, "/api/generate", r#"{"model":"llama3:8b","prompt":"x"}"#)
-        .await;
-    assert!(
-        status == 500 && body.contains("model requires more system memory (4.8 GiB) than is available"),
-        "{body}"
-    );
-
-    let mut partly = ollama("", &root, &volume);
-    partly.gpus = vec![GpuSpec {
-        product: "Tesla-T4".into(),
-        memory: 4 << 30,
-    }];
-    let server = start(partly).up(PORT).await;
-    assert_eq!(
-        server
-            .post(PORT, "/api/generate", r#"{"model":"llama3:8b"}"#)
-            .await
-            .0,
-        200
-    );
-    let running = parsed(&server.get(PORT, "/api/ps").await)["models"][0].clone();
-    assert!(running["size_vram"].as_u64().unwrap() < running["size"].as_u64().unwrap());
-
-    let mut tiny = ollama("", &root, &volume);
-    tiny.memory_limit = Some(1 << 20);
-    assert_eq!(finish(tiny).await.0.cause, Cause::OomKilled);
-}
-
-#[tokio::test]
 async fn folders_that_cannot_be_written_end_the_server() {
     let (root, volume) = (Folder::new(), Folder::new());
     let mut read_only = ollama("", &root, &volume);
@@ -174,6 +132,9 @@ async fn folders_that_cannot_be_written_end_the_server() {
         exit.message,
         "Error: could not create directory mkdir /.ollama: permission denied"
     );
+    let mut tiny = ollama("", &root, &volume);
+    tiny.memory_limit = Some(1 << 20);
+    assert_eq!(finish(tiny).await.0.cause, Cause::OomKilled);
 }
 
 #[tokio::test]
