@@ -109,7 +109,7 @@ async fn refusals_under_openais_paths_are_the_real_ones() {
             "POST /v1/chat/completions",
             r#"{"model":"nope","messages":[]}"#,
             400,
-            &too_short,
+            too_short.as_str(),
         ),
         (
             "POST /v1/completions",
@@ -117,7 +117,7 @@ async fn refusals_under_openais_paths_are_the_real_ones() {
             404,
             &no_model,
         ),
-        ("GET /v1/models/nope", "", 404, &no_model),
+        ("GET /v1/models/nope", "", 404, no_model.as_str()),
         ("GET /v1/models", "", 200, r#"{"data":null,"object":"list"}"#),
     ];
     for (line, body, status, answer) in cases {
