@@ -138,6 +138,16 @@ enum Step<'a> {
 }
 
 impl Memory {
+    /// The generation that it is about.
+    pub fn generation(&self) -> Option<i64> {
+        match self {
+            Self::Nothing => None,
+            Self::Intended { generation, .. }
+            | Self::Sending { generation, .. }
+            | Self::Ended { generation, .. } => Some(*generation),
+        }
+    }
+
     fn of(&self, wanted: i64) -> Option<(i32, Step<'_>)> {
         let (generation, index, step) = match self {
             Self::Nothing => return None,
@@ -159,13 +169,10 @@ impl Memory {
 }
 
 impl<'a> Run<'a> {
-    /// Adds records of what the status does not know and was sent all the same.
+    /// Adds records of what the status does not know and was begun all the same.
     fn complete(&self, mut records: Vec<PromptStatus>) -> Vec<PromptStatus> {
-        let begun = match self.memory {
-            None => 0,
-            Some((index, Step::Before(_))) => index.saturating_sub(1),
-            Some((index, Step::On | Step::After(_))) => index,
-        };
+        // Also what is only intended: that may be stored by now, and an intent is never taken back.
+        let begun = self.memory.map_or(0, |(index, _)| index);
         let places = (1..).zip(self.prompts);
         let kept = places
             .clone()
@@ -202,7 +209,7 @@ impl<'a> Run<'a> {
                 *record = kept.map_or_else(
                     || records::interrupted(record),
                     |entry| records::ended(index, entry),
-                )
+                );
             }
         }
     }

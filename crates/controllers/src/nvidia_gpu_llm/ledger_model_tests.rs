@@ -273,7 +273,7 @@ fn fates() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn no_crash_sends_a_prompt_twice(prompts in 0_usize..5, drawn in fates()) {

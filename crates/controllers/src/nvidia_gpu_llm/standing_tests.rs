@@ -55,7 +55,7 @@ fn reports(of: Option<&str>) -> Standing {
 fn check(table: &[(&str, Standing)]) {
     let all: Vec<Claimant> = table.iter().map(|(text, _)| claimant(text)).collect();
     for (this, (text, expected)) in all.iter().zip(table) {
-        assert_eq!(standing(this, &all), *expected, "{text} among {all:#?}",);
+        assert_eq!(standing(this, &all), *expected, "{text} among {all:#?}");
     }
 }
 
