@@ -17,6 +17,7 @@ impl Expert {
         Self {
             half_life,
             trend,
+            age: 0.0,
             sums: [0.0; 5],
         }
     }
