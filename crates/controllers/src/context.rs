@@ -4,19 +4,52 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap};
+use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap, shared::State};
 use diagnosis::facts::ClaimFacts;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Resource, ResourceExt};
 use reconcile::{
     Applier, ApplyError, EventKind, EventRecorder, Failure, Metrics, NewEvent, ObjectKey, Outcome,
-    StatusWriter, WatchCache, WorkQueue,
+    StatusTarget, StatusWriter, WatchCache, WorkQueue, cache::WriteSink, status::StatusWritten,
 };
+use serde::Serialize;
 
 use crate::{
     caches::Caches,
     lookup::{Absent, Lookup, look_up},
 };
+
+/// What is told beside a status.
+#[derive(Debug)]
+pub struct News {
+    /// The one word of state.
+    pub state: State,
+    /// An Event: kind, reason and sentence.
+    pub event: Option<(EventKind, String, String)>,
+}
+
+impl News {
+    /// An Event for a new state, or for a new cause of the same trouble. States on the way to Ready are told by the status alone.
+    pub fn of(
+        (state_before, reason_before): (Option<State>, Option<&str>),
+        (state, reason): (State, &str),
+        sentence: impl FnOnce() -> String,
+    ) -> Self {
+        let same_state = state_before == Some(state);
+        let kind = match state {
+            State::Progressing | State::Loading | State::Terminating => None,
+            State::Ready | State::Stopped => (!same_state).then_some(EventKind::Normal),
+            State::Blocked | State::Invalid => {
+                let same = same_state && reason_before == Some(reason);
+                (!same).then_some(EventKind::Warning)
+            }
+        };
+        Self {
+            state,
+            event: kind.map(|kind| (kind, reason.to_owned(), sentence())),
+        }
+    }
+}
 
 /// Caches to read from and the only ways to write.
 pub struct Context {
@@ -58,6 +91,35 @@ impl Context {
                 ),
             )),
         }
+    }
+
+    /// Stores a status if it differs, counts the resource by its state, and tells `news` once it is stored. Returns whether
+    /// there was a write.
+    ///
+    /// # Errors
+    /// As the API server said.
+    pub async fn report<K, S>(
+        &self,
+        key: &ObjectKey,
+        object: &K,
+        (stored, new): (Option<&S>, &S),
+        sink: &dyn WriteSink,
+        news: News,
+    ) -> Result<bool, Failure>
+    where
+        K: Resource<DynamicType = ()>,
+        S: Serialize + PartialEq + Sync,
+    {
+        let target = StatusTarget::of(object);
+        let written = self.status.write(&target, stored, new, sink).await;
+        let written = written.map_err(|error| failure(&error))?;
+        if written != StatusWritten::Gone {
+            self.metrics.set_state(key, news.state.as_str());
+            if let Some((kind, reason, note)) = news.event {
+                self.tell(object, kind, reason, "Reconcile", note);
+            }
+        }
+        Ok(written == StatusWritten::Written)
     }
 
     /// One Event about a resource.

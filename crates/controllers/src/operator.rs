@@ -21,6 +21,7 @@ use crate::{
     caches::Caches,
     context::Context,
     llm_model::reconcile::LLMModelReconciler,
+    nvidia_gpu_llm::reconcile::NvidiaGpuLlmReconciler,
     serving_kind::reconcile::ServingReconciler,
 };
 
@@ -45,6 +46,7 @@ pub struct Options {
 
 /// The operator of one leadership.
 pub struct Operator {
+    client: Client,
     watches: Watches,
     context: Arc<Context>,
     labelling: Arc<Labelling>,
@@ -86,6 +88,7 @@ impl Operator {
             options.allow_protected_node_labels,
         ));
         Self {
+            client: client.clone(),
             watches,
             context,
             labelling,
@@ -103,6 +106,7 @@ impl Operator {
         let runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
             .with(ServingReconciler::<LLMDeployment>::new(self.context.clone()))
             .with(ServingReconciler::<AIDeployment>::new(self.context.clone()))
+            .with(NvidiaGpuLlmReconciler::new(&self.client, self.context.clone()))
             .with(LLMModelReconciler::new(self.context.clone()))
             .with(AIModelMapReconciler::new(self.context.clone()))
             .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))

@@ -185,6 +185,7 @@ pub fn conditions_page() -> String {
     }
     page.push_str("\n## Ready\n\nFrom the gravest to none. Of several Pods the gravest is told first.\n\n");
     page.push_str(&diagnosis::conditions_markdown());
+    page.push_str(&crate::nvidia_gpu_llm::reasons::markdown());
     page.push_str(&crate::auto_node_labeler::reasons::markdown());
     page
 }

@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
+    infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
@@ -42,6 +43,8 @@ pub struct Input {
     pub deployments: Vec<LLMDeployment>,
     /// Deployments of engines in the order in which they were given.
     pub ai_deployments: Vec<AIDeployment>,
+    /// Models in one Pod each that are to be installed, in the order in which they were given.
+    pub gpu_llms: Vec<NvidiaGpuLlm>,
     /// Claims by namespace and name.
     pub claims: BTreeMap<FullName, Arc<ClaimFacts>>,
     /// Nodes; empty when none were given.
@@ -117,7 +120,11 @@ pub fn render(input: &Input) -> Vec<Result<Rendered, RenderError>> {
     let maps = input.model_maps.values().map(|map| files(map));
     let deployments = input.deployments.iter().map(|resource| one(input, resource));
     let ai_deployments = input.ai_deployments.iter().map(|resource| one(input, resource));
-    maps.chain(deployments).chain(ai_deployments).collect()
+    let gpu_llms = input.gpu_llms.iter().map(|resource| one(input, resource));
+    maps.chain(deployments)
+        .chain(ai_deployments)
+        .chain(gpu_llms)
+        .collect()
 }
 
 fn one<K: Planned>(input: &Input, resource: &K) -> Result<Rendered, RenderError> {

@@ -15,7 +15,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Finding, GpuNeed, Reason, Surroundings,
-    facts::{ContainerFacts, ContainerRole, ContainerState, EventFacts, PodFacts, PodPhase, Scheduling},
+    facts::{
+        ContainerFacts, ContainerRole, ContainerState, EventFacts, PodFacts, PodPhase, Scheduling,
+        Termination,
+    },
     redact, scheduling,
 };
 
@@ -41,7 +44,19 @@ pub fn explain(
         return Some(Finding::new(Reason::Terminating, words));
     }
     if let Some(finding) = kubelet::given_up(pod) {
-        return Some(finding);
+        // A Pod that is not restarted failed because of a container, unless its node says otherwise.
+        let by_itself = pod.phase == PodPhase::Failed && pod.reason.is_none();
+        let ended = || pod.containers.iter().find_map(ended_badly);
+        return Some(match ended().filter(|_| by_itself) {
+            Some((container, ending)) => {
+                let case = Case {
+                    pod,
+                    events: around.events(&pod.uid),
+                };
+                crash::explain(&case, container, ending)
+            }
+            None => finding,
+        });
     }
     if pod.ready {
         return None;
@@ -59,6 +74,13 @@ pub fn explain(
         events: around.events(&pod.uid),
     };
     Some(containers(&case))
+}
+
+fn ended_badly(container: &ContainerFacts) -> Option<(&ContainerFacts, &Termination)> {
+    match &container.state {
+        ContainerState::Terminated(ending) if ending.exit_code != 0 => Some((container, ending)),
+        _ => None,
+    }
 }
 
 fn undecided(pod: &PodFacts, now: Option<Timestamp>) -> Finding {

@@ -3,6 +3,7 @@
 use std::{fs, io::Read as _, path::Path, sync::Arc};
 
 use api::{
+    infra_example_com::v1::{Action, NvidiaGpuLlm},
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
@@ -30,8 +31,8 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
     let outcomes = render(&input);
     if outcomes.is_empty() {
         return Err(
-            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1, and no AIDeployment or \
-             AIModelMap of premlabs.io/v1alpha1"
+            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1, no AIDeployment or AIModelMap \
+             of premlabs.io/v1alpha1, and no NvidiaGpuLlm of infra.example.com/v1 with action install"
                 .to_owned(),
         );
     }
@@ -118,6 +119,13 @@ fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(
         ("premlabs.io/v1alpha1", "AIModelMap") => {
             let map: AIModelMap = namespaced(document, default_namespace)?;
             input.model_maps.insert(key(&map), Arc::new(map));
+        }
+        ("infra.example.com/v1", "NvidiaGpuLlm") => {
+            let resource: NvidiaGpuLlm = namespaced(document, default_namespace)?;
+            // The other actions make nothing.
+            if resource.spec.action == Action::Install {
+                input.gpu_llms.push(resource);
+            }
         }
         ("v1", "PersistentVolumeClaim") => {
             let claim: PersistentVolumeClaim = namespaced(document, default_namespace)?;

@@ -1,14 +1,24 @@
 //! `NvidiaGpuLlm`: one Pod with Ollama and a model, by action.
+//!
+//! Pure: who has a name ([`standing`]), the plan ([`accept`]), what becomes of the Pod ([`run`]), what is next with the prompts
+//! ([`ledger`], [`answers`]), and what all of it comes to ([`verdict`], [`status`]). Around that: [`reconcile`] with a file per
+//! action, and the conversations with Ollama in [`talk`].
 
 mod accept;
-#[allow(dead_code, reason = "the controller that uses it is on its way")]
 mod answers;
-#[allow(dead_code, reason = "the controller that uses it is on its way")]
+mod install;
 mod ledger;
-#[allow(dead_code, reason = "the controller that uses it is on its way")]
+mod neighbours;
 mod outcome;
-#[allow(dead_code, reason = "the controller that uses it is on its way")]
+pub(crate) mod reasons;
+pub mod reconcile;
 mod records;
+mod report;
 mod root;
-#[allow(dead_code, reason = "the controller that uses it is on its way")]
+mod run;
 mod standing;
+mod status;
+mod talk;
+mod terminate;
+mod uninstall;
+mod verdict;

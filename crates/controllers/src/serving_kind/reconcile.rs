@@ -7,10 +7,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use api::shared::State;
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{
-    ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
-    status::StatusWritten,
-};
+use reconcile::{ApplyError, Failure, ObjectKey, Outcome as Next, Reconciler};
 use serving::{
     plan::ServingPlan,
     request::{Identity, PodForm},
@@ -26,7 +23,7 @@ use super::{
 };
 use crate::{
     apply::{Done, apply},
-    context::{Context, after_error, failure},
+    context::{Context, News, after_error},
 };
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
@@ -158,37 +155,17 @@ async fn write<K: ServingKind>(
     common: ServingStatus,
     seen: &Seen<'_>,
 ) -> Result<(), Failure> {
-    let target = StatusTarget::of(resource);
     let status = resource.worded(common.clone(), seen);
-    let written = context
-        .status
-        .write(&target, resource.status(), &status, &**K::cache(&context.caches))
-        .await
-        .map_err(|error| failure(&error))?;
-    if let Some(state) = common.state.filter(|_| written != StatusWritten::Gone) {
-        context.metrics.set_state(key, state.as_str());
-        if worth_telling(resource, &common, state) {
-            let kind = if matches!(state, State::Blocked | State::Invalid) {
-                EventKind::Warning
-            } else {
-                EventKind::Normal
-            };
-            let reason = common.reason.clone().unwrap_or_default();
-            context.tell(resource, kind, reason, "Reconcile", sentence(&common));
-        }
-    }
+    let state = common.state.unwrap_or(State::Progressing);
+    let reason = common.reason.clone().unwrap_or_default();
+    let news = News::of((resource.state(), resource.reason()), (state, &reason), || {
+        sentence(&common)
+    });
+    let statuses = (resource.status(), &status);
+    context
+        .report(key, resource, statuses, &**K::cache(&context.caches), news)
+        .await?;
     Ok(())
-}
-
-/// A new state, or a new cause of the same trouble. States on the way to Ready are told by the status alone.
-fn worth_telling<K: ServingKind>(resource: &K, new: &ServingStatus, state: State) -> bool {
-    let before = resource.state();
-    let same_reason = resource.reason() == new.reason.as_deref();
-    match state {
-        State::Progressing | State::Loading | State::Terminating => false,
-        State::Ready | State::Stopped => before != Some(state),
-        State::Blocked | State::Invalid => before != Some(state) || !same_reason,
-    }
 }
 
 /// The sentence of the condition that has the status' reason.

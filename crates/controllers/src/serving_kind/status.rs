@@ -188,7 +188,12 @@ pub fn terminating<K: ServingKind>(
 }
 
 fn accepted(outcome: &Outcome<'_>, generation: i64) -> Finding {
-    let (status, reason, message) = match outcome.accepted {
+    accepted_as(&outcome.accepted, generation)
+}
+
+/// The condition `Accepted`.
+pub(crate) fn accepted_as(accepted: &Result<&ServingPlan, &Rejection>, generation: i64) -> Finding {
+    let (status, reason, message) = match accepted {
         Ok(_) => (
             true,
             Reason::Accepted,
@@ -246,7 +251,8 @@ fn ready(outcome: &Outcome<'_>, generation: i64) -> Finding {
     }
 }
 
-fn finding(
+/// A condition's finding.
+pub(crate) fn finding(
     type_: &'static str,
     status: Option<bool>,
     reason: &str,
@@ -263,7 +269,7 @@ fn finding(
 }
 
 /// The diagnosis' word as the API's.
-fn state_of(state: diagnosis::State) -> State {
+pub(crate) fn state_of(state: diagnosis::State) -> State {
     match state {
         diagnosis::State::Ready => State::Ready,
         diagnosis::State::Loading => State::Loading,

@@ -24,17 +24,36 @@ pub const PULL_CONTAINER: &str = "pull-model";
 
 /// `$1` model, `$2` the name that clients use, or nothing. Ends at once when both are there. The server's log stays apart, so that
 /// the last words of a failure are its cause; a shell that waits, unlike one with a command in front, ends when its Pod is deleted.
+/// A pull that brings nothing for five minutes is ended, and the next start of the container goes on from what is there: Ollama
+/// waits for ever for a layer whose first reader went away (seen with 0.17.4).
 const PULL: &str = r#"set -eu
 log=${TMPDIR:-/tmp}/ollama-serve-$HOSTNAME.log
 ollama serve >"$log" 2>&1 &
 server=$!
-trap 'kill "$server" 2>/dev/null || true; rm -f "$log"' EXIT
+watcher=
+trap 'kill "$server" $watcher 2>/dev/null || true; rm -f "$log"' EXIT
 trap 'exit 143' TERM
 until ollama list >/dev/null 2>&1; do
   kill -0 "$server" 2>/dev/null || { echo "ollama serve ended before it answered" >&2; tail -n 5 "$log" >&2; exit 1; }
   sleep 1
 done
-if ollama show "$1" >/dev/null 2>&1; then echo "$1 is there"; else ollama pull "$1" & wait "$!"; fi
+watch() {
+  seen='' still=0
+  while sleep 10; do
+    now=$(du -s "$OLLAMA_MODELS" 2>/dev/null || true)
+    if [ "$now" = "$seen" ]; then still=$((still + 10)); else seen=$now still=0; fi
+    if [ "$still" -ge 300 ]; then echo "the pull of $1 stands still; it goes on at the next start" >&2; kill "$2"; exit; fi
+  done
+}
+if ollama show "$1" >/dev/null 2>&1; then
+  echo "$1 is there"
+else
+  ollama pull "$1" &
+  pull=$!
+  watch "$1" "$pull" &
+  watcher=$!
+  wait "$pull"
+fi
 if [ -n "${2:-}" ] && ! ollama show "$2" >/dev/null 2>&1; then ollama cp "$1" "$2"; fi
 "#;
 

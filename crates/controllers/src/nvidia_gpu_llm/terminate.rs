@@ -1,0 +1,104 @@
+//! The end of a resource: it goes when its objects are gone, and never hangs for long.
+//!
+//! In: a resource that is being deleted. Out: its objects deleted, its finalizer taken off. What is stuck is left to Kubernetes'
+//! garbage collector, and an Event names it.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use api::infra_example_com::v1::NvidiaGpuLlm;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use parking_lot::Mutex;
+use reconcile::{EventKind, Failure, ObjectKey, Outcome, PrunePolicy, finalizer};
+
+use super::{reconcile::NvidiaGpuLlmReconciler, status, verdict::Verdict};
+use crate::context::failure;
+
+/// Keeps a resource with objects from going before them.
+pub(super) const FINALIZER: &str = "infra.example.com/gpu-llm";
+
+/// Objects that do not go hold a deletion up for this long: more than a Pod's grace period is used for.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// So often is it looked at meanwhile, whether or not an object says something.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Since when this process waits for the objects of resources that are being deleted.
+#[derive(Debug, Default)]
+pub(super) struct Leaving(Mutex<HashMap<ObjectKey, Instant>>);
+
+impl Leaving {
+    fn waited(&self, key: &ObjectKey) -> Duration {
+        self.0
+            .lock()
+            .entry(key.clone())
+            .or_insert_with(Instant::now)
+            .elapsed()
+    }
+
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.0.lock().remove(key);
+    }
+}
+
+impl NvidiaGpuLlmReconciler {
+    pub(super) async fn terminate(
+        &self,
+        key: &ObjectKey,
+        resource: &NvidiaGpuLlm,
+    ) -> Result<Outcome, Failure> {
+        self.talks.silence(key);
+        if !finalizer::has(resource, FINALIZER) {
+            return Ok(Outcome::Done);
+        }
+        let context = &*self.context;
+        let pruned = self.remove_own(resource).await;
+        let left = self.left_of(resource);
+        if !left.is_empty() {
+            let verdict = Verdict::going(&left);
+            let new = status::without_pod(resource, &verdict, Timestamp::now());
+            self.store(key, resource, &verdict, &new).await?;
+            if self.leaving.waited(key) < PATIENCE {
+                return Ok(Outcome::RequeueAfter(LOOK));
+            }
+            let why = pruned
+                .err()
+                .map(|failure| format!(": {failure}"))
+                .unwrap_or_default();
+            let note = format!(
+                "{} did not go within {} seconds and is left to Kubernetes' garbage collector{why}",
+                left.join(", "),
+                PATIENCE.as_secs()
+            );
+            context.tell(resource, EventKind::Warning, "ObjectsLeft", "Delete", note);
+        }
+        let sink = &*context.caches.gpu_llms;
+        let removed = self.finalizers.remove(resource, FINALIZER, sink).await;
+        removed.map_err(|error| failure(&error))?;
+        self.leaving.forget(key);
+        Ok(Outcome::Done)
+    }
+
+    /// Deletes all that the resource owns, claims too.
+    pub(super) async fn remove_own(&self, resource: &NvidiaGpuLlm) -> Result<(), reconcile::ApplyError> {
+        let uid = resource.uid().unwrap_or_default();
+        self.context.applier.prune(&uid, &[], PrunePolicy::All).await?;
+        Ok(())
+    }
+
+    /// What the resource owns, as `Kind name`; Pods first.
+    pub(super) fn left_of(&self, resource: &NvidiaGpuLlm) -> Vec<String> {
+        let uid = resource.uid().unwrap_or_default();
+        let mut left: Vec<String> = self
+            .context
+            .applier
+            .owned(&uid)
+            .into_iter()
+            .map(|(kind, child)| format!("{kind} {}", child.name))
+            .collect();
+        left.sort_by_key(|name| (!name.starts_with("Pod "), name.clone()));
+        left
+    }
+}

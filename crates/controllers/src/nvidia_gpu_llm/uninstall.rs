@@ -1,0 +1,71 @@
+//! `action: uninstall`, and the installs that make way for it or for an older one.
+//!
+//! In: a resource and who stands in what relation to it. Out: an install that must not run removes what it has made; an
+//! uninstall waits for that and says so. It must not touch what is not an `NvidiaGpuLlm`'s.
+
+use api::infra_example_com::v1::NvidiaGpuLlm;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use reconcile::{Failure, ObjectKey, Outcome};
+
+use super::{
+    install::answers_name, reconcile::NvidiaGpuLlmReconciler, standing::Standing, status, verdict::Verdict,
+};
+use crate::{context::failure, kinds::NVIDIA_GPU_LLM};
+
+/// Kinds of what is made under an `llmName`.
+const KINDS: [&str; 4] = ["Pod", "Service", "PersistentVolumeClaim", "NetworkPolicy"];
+
+impl NvidiaGpuLlmReconciler {
+    /// An install that does not have its name removes what it has made, claims too.
+    pub(super) async fn make_way(
+        &self,
+        key: &ObjectKey,
+        resource: &NvidiaGpuLlm,
+        standing: &Standing,
+    ) -> Result<Outcome, Failure> {
+        self.talks.silence(key);
+        let removed = self.remove_own(resource).await;
+        let left = self.left_of(resource);
+        if let Some(verdict) = Verdict::of_waiting(&resource.spec.llm_name, standing, &left) {
+            let new = status::without_pod(resource, &verdict, Timestamp::now());
+            self.store(key, resource, &verdict, &new).await?;
+        }
+        removed.map_err(|error| failure(&error))?;
+        Ok(Outcome::Done)
+    }
+
+    /// The installs that are held down remove what they have made; this one waits until nothing is left.
+    pub(super) async fn uninstall(
+        &self,
+        key: &ObjectKey,
+        resource: &NvidiaGpuLlm,
+        held: &[String],
+        superseded_by: Option<&str>,
+    ) -> Result<Outcome, Failure> {
+        self.talks.silence(key);
+        // It may have been an install before.
+        let removed = self.remove_own(resource).await;
+        let left = self.left_under(resource, superseded_by);
+        let verdict = Verdict::of_uninstall(&resource.spec.llm_name, held, superseded_by, &left);
+        let new = status::without_pod(resource, &verdict, Timestamp::now());
+        self.store(key, resource, &verdict, &new).await?;
+        removed.map_err(|error| failure(&error))?;
+        Ok(Outcome::Done)
+    }
+
+    /// What `NvidiaGpuLlm`s other than `holder` have made under the resource's `llmName`, as `Kind name`.
+    fn left_under(&self, resource: &NvidiaGpuLlm, holder: Option<&str>) -> Vec<String> {
+        let namespace = resource.namespace().unwrap_or_default();
+        let llm_name = &resource.spec.llm_name;
+        let answers = answers_name(llm_name);
+        let places = KINDS.map(|kind| (kind, llm_name.as_str()));
+        let places = places.into_iter().chain([("ConfigMap", answers.as_str())]);
+        let left = places.filter(|(kind, name)| {
+            let child = self.context.caches.child(kind, &namespace, name);
+            let owner = child.as_ref().and_then(|child| child.owner.as_ref());
+            owner.is_some_and(|owner| &*owner.kind == NVIDIA_GPU_LLM && Some(&*owner.name) != holder)
+        });
+        left.map(|(kind, name)| format!("{kind} {name}")).collect()
+    }
+}
