@@ -7,6 +7,7 @@ CARGO ?= cargo
 KUBECTL ?= kubectl
 DOCKER ?= docker
 IMG ?= llm-operator:v0.1.0
+LOG_FILE ?= /tmp/operator.log
 
 .PHONY: help
 help: ## Show this list
@@ -20,6 +21,11 @@ demo: ## The main job on a local cluster: YAML files in, a served model on every
 .PHONY: build
 build: ## Build every binary (debug)
 	$(CARGO) build --workspace --bins
+
+.PHONY: run
+run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its log also goes to /tmp/operator.log
+	@$(CARGO) build --quiet -p llm-operator
+	@exec ./target/debug/llm-operator run --leader-elect=false --log-file '$(LOG_FILE)' $(RUN_ARGS)
 
 .PHONY: test
 test: build ## Every test, unit and on the real control plane

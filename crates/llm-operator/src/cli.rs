@@ -2,7 +2,12 @@
 //!
 //! In: arguments and environment. Out: typed options. It does no work and opens nothing.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -122,6 +127,10 @@ pub struct RunArgs {
     /// Log as readable text or as one JSON object per line
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
+
+    /// Append the log to this file too, beside standard error; it is opened again when it was moved away
+    #[arg(long, env = "LOG_FILE", value_name = "FILE")]
+    log_file: Option<OsString>,
 }
 
 /// How log lines look.
@@ -158,6 +167,12 @@ pub struct RenderArgs {
 }
 
 impl RunArgs {
+    /// Where the log goes beside standard error. A variable that a manifest sets to nothing is not set.
+    pub fn log_file(&self) -> Option<&Path> {
+        let named = self.log_file.as_deref().filter(|path| !path.is_empty());
+        named.map(Path::new)
+    }
+
     /// What no single flag shows to be wrong.
     ///
     /// # Errors
@@ -247,6 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn a_log_file_without_a_name_is_none() {
+        for (path, expected) in [("", None), ("operator.log", Some(Path::new("operator.log")))] {
+            let cli = Cli::parse_from(["llm-operator", "run", "--log-file", path]);
+            let Command::Run(run) = cli.command else {
+                panic!("run expected")
+            };
+            assert_eq!(run.log_file(), expected);
+        }
+    }
+
+    #[test]
     fn namespaces_come_in_a_list() {
         let cli = Cli::parse_from([
             "llm-operator",
@@ -261,5 +287,6 @@ mod tests {
         };
         assert_eq!(run.watch_namespace, ["a", "b", "c"]);
         assert!(run.leader_elect);
+        assert_eq!(run.log_file(), None);
     }
 }

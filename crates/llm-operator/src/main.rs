@@ -3,6 +3,7 @@
 mod cli;
 mod crds;
 mod health;
+mod log_file;
 mod logging;
 mod readiness;
 mod render;

@@ -32,19 +32,21 @@ const SHUTDOWN: Duration = Duration::from_secs(10);
 /// Answers of the HTTP pages that are under way at the end get this long.
 const LAST_PAGES: Duration = Duration::from_secs(1);
 
-/// Runs until told to stop. What ends it is said in the form of the log, so that whoever reads JSON lines reads it too.
+/// Runs until told to stop. What ends it is said in the form of the log, so that whoever reads JSON lines, or the file,
+/// reads it too.
 pub fn main(args: RunArgs) -> ExitCode {
-    if let Err(message) = logging::init(&args.log_level, args.log_format) {
+    if let Err(message) = logging::init(&args.log_level, args.log_format, args.log_file()) {
         eprintln!("llm-operator: {message}");
         return ExitCode::FAILURE;
     }
-    let format = args.log_format;
+    let for_people = args.log_format == LogFormat::Text && args.log_file().is_none();
     let Err(message) = start(args) else {
         return ExitCode::SUCCESS;
     };
-    match format {
-        LogFormat::Json => tracing::error!("{message}"),
-        LogFormat::Text => eprintln!("llm-operator: {message}"),
+    if for_people {
+        eprintln!("llm-operator: {message}");
+    } else {
+        tracing::error!("{message}");
     }
     ExitCode::FAILURE
 }

@@ -38,9 +38,15 @@ impl Outcome {
 
 /// Runs the binary without any environment and with `input` on its standard input.
 pub fn call(args: &[&str], input: &str) -> Outcome {
+    call_with(&[], args, input)
+}
+
+/// [`call`] with these environment variables and no other.
+pub fn call_with(env: &[(&str, &str)], args: &[&str], input: &str) -> Outcome {
     let mut child = Command::new(env!("CARGO_BIN_EXE_llm-operator"))
         .args(args)
         .env_clear()
+        .envs(env.iter().copied())
         .current_dir(crate::common::root())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ mod common;
 mod call;
 mod layout;
 mod live;
+mod log_file;
 mod prem;
 mod printing;
 mod refusals;

@@ -6,6 +6,7 @@
 mod common;
 
 mod kind;
+mod run;
 mod targets;
 
 use std::{path::Path, process::Output};
