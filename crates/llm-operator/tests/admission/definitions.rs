@@ -11,18 +11,11 @@ use crate::{
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 async fn kubectl(args: &[&str]) -> String {
-    let (worked, text) = try_kubectl(args).await;
-    assert!(worked, "kubectl {args:?}: {text}");
-    text
+    desk().await.kubectl(args).await
 }
 
 async fn try_kubectl(args: &[&str]) -> (bool, String) {
-    let output = desk().await.cluster.kubectl(args).await.unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
+    desk().await.try_kubectl(args).await
 }
 
 /// Client-side `kubectl apply -f config/crd` works: the annotation that it writes has room, with much to spare.

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
+pub mod desk;
 pub mod prem;
 pub mod scrape;
 pub mod stand;
