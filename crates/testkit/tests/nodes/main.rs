@@ -3,10 +3,12 @@
 // Helpers outside of test functions fail a test as the tests themselves do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bare;
 mod bed;
 mod commands;
 mod downloads;
 mod ending;
 mod missing;
+mod ollama;
 mod running;
 mod storage;

@@ -40,6 +40,15 @@ pub(crate) enum Outcome {
     Failed,
 }
 
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// By itself, by an order or by its probes.
+    Own,
+    /// The Pod names another image: the next run follows at once, whatever the restart policy.
+    Redefined,
+}
+
 /// The container's part of the Pod, as Events name it.
 pub(crate) fn field(context: &PodContext, name: &str) -> String {
     let init = context
@@ -65,6 +74,11 @@ pub(crate) async fn supervise(
 ) -> Outcome {
     let mut backoff = Backoff::default();
     loop {
+        let container = &context.as_it_is(container);
+        let image = container.image.clone().unwrap_or_default();
+        context
+            .board
+            .update(&container.name, |record| record.image = image);
         let stop = async {
             tokio::select! {
                 () = context.stop.requested() => {}
@@ -74,6 +88,7 @@ pub(crate) async fn supervise(
         let launch = tokio::select! {
             biased;
             () = stop => return Outcome::Failed,
+            () = context.redefined(container) => continue,
             launch = prepare(context, container, volumes, gpus) => launch,
         };
         let began = Instant::now();
@@ -84,19 +99,29 @@ pub(crate) async fn supervise(
             launch: &launch,
             also_stop,
         };
-        let ended = run.to_the_end().await;
+        let (ended, why) = run.to_the_end().await;
         let code = ended.code;
+        let stopping = context.stop.is_requested() || also_stop.is_cancelled();
+        let again = why == Why::Redefined && !stopping;
         context.board.update(&container.name, |record| {
-            record.state = State::Ended(ended);
+            // Between a container and its successor there is nothing to see.
+            if again {
+                record.last = Some(ended);
+            } else {
+                record.state = State::Ended(ended);
+            }
             record.ready = false;
             record.started = false;
         });
+        if again {
+            backoff = Backoff::default();
+            continue;
+        }
         let outcome = if code == 0 {
             Outcome::Succeeded
         } else {
             Outcome::Failed
         };
-        let stopping = context.stop.is_requested() || also_stop.is_cancelled();
         if stopping || !restart::wanted(container, role, context.spec.restart_policy.as_deref(), code) {
             return outcome;
         }
@@ -131,6 +156,7 @@ async fn back_off(
     context.board.waiting(name, "CrashLoopBackOff", message);
     tokio::select! {
         rested = context.rest(pause) => rested,
+        () = context.redefined(container) => true,
         () = also_stop.cancelled() => false,
     }
 }
@@ -166,7 +192,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn to_the_end(&self) -> Ended {
+    async fn to_the_end(&self) -> (Ended, Why) {
         let Self {
             context,
             container,
@@ -199,7 +225,7 @@ impl Run<'_> {
             record.started = !probed || container.startup_probe.is_none();
             record.ready = record.started && container.readiness_probe.is_none();
         });
-        let exit = self.wait(&mut process, death, &log, &field).await;
+        let (exit, why) = self.wait(&mut process, death, &log, &field).await;
         faults.run_ended();
         log.close();
         let reason = match (exit.cause, exit.code) {
@@ -208,24 +234,25 @@ impl Run<'_> {
             (Cause::Exited, 0) => "Completed",
             (Cause::Exited, _) => "Error",
         };
-        Ended {
+        let ended = Ended {
             code: exit.code,
             reason: reason.to_owned(),
             message: message(container, launch, &log, &exit),
             started,
             finished: Timestamp::now(),
             container_id,
-        }
+        };
+        (ended, why)
     }
 
-    /// Until the process ends by itself, by an order or by its probes.
+    /// Until the process ends by itself, by an order, by its probes or because another image is wanted.
     async fn wait(
         &self,
         process: &mut Process,
         death: impl Future<Output = Death>,
         log: &LogBuffer,
         field: &str,
-    ) -> Exit {
+    ) -> (Exit, Why) {
         let Self {
             context,
             container,
@@ -252,27 +279,40 @@ impl Run<'_> {
                 () = self.also_stop.cancelled() => {}
             }
         };
-        let (order, grace) = tokio::select! {
+        let redefined = async {
+            // An init container runs to its end as it was begun.
+            if self.role == Role::Init {
+                return std::future::pending().await;
+            }
+            context.redefined(container).await;
+        };
+        let (order, grace, why) = tokio::select! {
             biased;
-            exit = process.wait() => return exit,
+            exit = process.wait() => return (exit, Why::Own),
             death = death => {
                 drop(process.kill().await);
-                return match death {
+                let exit = match death {
                     Death::Crash { code, message } => {
                         log.push(&message);
                         Exit::exited(code, message)
                     }
                     Death::OutOfMemory => Exit::oom_killed(),
                 };
+                return (exit, Why::Own);
             }
-            () = stop => (format!("Stopping container {name}"), self.stop_grace()),
+            () = stop => (format!("Stopping container {name}"), self.stop_grace(), Why::Own),
+            () = redefined => {
+                let order = format!("Container {name} definition changed, will be restarted");
+                (order, self.pod_grace(), Why::Redefined)
+            }
             unhealthy = unhealthy => {
                 let grace = unhealthy.grace.unwrap_or_else(|| self.pod_grace());
-                (self.told(unhealthy.why), grace)
+                (self.told(unhealthy.why), grace, Why::Own)
             }
         };
         context.events.normal(field, "Killing", order);
-        termination::stop(context, container, launch, process, grace).await
+        let exit = termination::stop(context, container, launch, process, grace).await;
+        (exit, why)
     }
 
     /// What is to happen, as kubelet says it.

@@ -53,7 +53,7 @@ pub(crate) struct PodContext {
     pub(crate) namespace: String,
     pub(crate) name: String,
     pub(crate) uid: String,
-    /// The object as it was bound; its spec does not change.
+    /// The object as it was bound; only its images may change later (see [`PodContext::as_it_is`]).
     pub(crate) pod: Arc<Pod>,
     pub(crate) spec: PodSpec,
     pub(crate) latest: watch::Receiver<Arc<Pod>>,
@@ -139,6 +139,27 @@ impl PodContext {
         format!("{}_{}({})", self.name, self.namespace, self.uid)
     }
 
+    /// The container with the image that the Pod names for it now.
+    pub(crate) fn as_it_is(&self, container: &Container) -> Container {
+        let image = image_of(&self.latest.borrow(), &container.name);
+        Container {
+            image: image.or_else(|| container.image.clone()),
+            ..container.clone()
+        }
+    }
+
+    /// Resolves once the Pod names another image for the container than this one's.
+    pub(crate) async fn redefined(&self, container: &Container) {
+        let mut latest = self.latest.clone();
+        let differs = |pod: &Arc<Pod>| {
+            let image = image_of(pod, &container.name);
+            image.is_some() && image != container.image
+        };
+        if latest.wait_for(differs).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Sleeps kubelet's time, scaled; `false` when the Pod is to stop meanwhile.
     pub(crate) async fn rest(&self, real: Duration) -> bool {
         tokio::select! {
@@ -173,6 +194,12 @@ impl PodContext {
             .map(|container| self.gpu_limit(container));
         before.fold(together, usize::max)
     }
+}
+
+fn image_of(pod: &Pod, name: &str) -> Option<String> {
+    let spec = pod.spec.as_ref()?;
+    let mut all = spec.init_containers.iter().flatten().chain(&spec.containers);
+    all.find(|container| container.name == name)?.image.clone()
 }
 
 impl Drop for PodContext {
