@@ -92,7 +92,7 @@ install: ## Install the custom resource definitions into the cluster of KUBECONF
 
 .PHONY: uninstall
 uninstall: ## Remove the custom resource definitions, and with them every resource
-	$(KUBECTL) delete --ignore-not-found -f config/crd
+	KUBECTL="$(KUBECTL)" hack/delete-crds.sh
 
 .PHONY: deploy
 deploy: install ## Install the operator with IMG=registry/name:tag
