@@ -147,6 +147,7 @@ mod tests {
             completed: 0,
             total,
             percent,
+            mid_layer: false,
         };
         assert_eq!(how_far(&progress(0, 0)), "pulling manifest");
         assert_eq!(how_far(&progress(3_826_793_677, 43)), "43 % of 3.8 GB");
