@@ -60,6 +60,21 @@ impl Name {
     }
 }
 
+/// What is said of a word that is no name when it comes to a model's details.
+pub(super) fn unqualified(word: &str) -> String {
+    let place = match word.matches('/').count() {
+        0 => format!("{REGISTRY}/{LIBRARY}/"),
+        1 => format!("{REGISTRY}/"),
+        _ => String::new(),
+    };
+    let tag = if word.rfind(':') > word.rfind('/') {
+        ""
+    } else {
+        ":latest"
+    };
+    format!("unqualified name: {place}{word}{tag}")
+}
+
 /// Letters, digits, `_`, `-` and `more`; it begins with a letter, a digit or `_`.
 fn valid(part: &str, longest: usize, more: &[char]) -> bool {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';

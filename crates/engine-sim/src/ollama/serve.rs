@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::{self, CopyRequest, ModelRequest};
 use super::download::Downloads;
-use super::name::Name;
+use super::name::{self, Name};
 use super::pull::{Pull, line};
 use super::runner::Runners;
 use super::settings::{self, Settings};
@@ -287,8 +287,7 @@ async fn show(server: &Server, request: Request) -> Response {
         return fail(StatusCode::BAD_REQUEST, "model is required");
     }
     let Some(name) = Name::parse(asked) else {
-        let message = format!("unqualified name: {asked}");
-        return fail(StatusCode::INTERNAL_SERVER_ERROR, &message);
+        return fail(StatusCode::INTERNAL_SERVER_ERROR, &name::unqualified(asked));
     };
     match server.store.find(&name) {
         Some(stored) => json_response(StatusCode::OK, &api::show(&stored, server.store.dir())),

@@ -178,6 +178,9 @@ async fn a_script_with_serve_pull_and_run_works_through_links() {
         ollama pull tinyllama || exit 3\n\
         ollama list\n\
         ollama run tinyllama hello world\n\
+        echo by pipe | ollama run tinyllama and words\n\
+        ollama ps\n\
+        ollama stop tinyllama && ollama ps | wc -l\n\
         ollama show tinyllama >/dev/null && ollama cp tinyllama chat && ollama rm tinyllama\n\
         ollama show chat && ollama run chat again\n\
         aws s3 sync --only-show-errors s3://models/llama-3.2-1b /models/s3 && echo synced\n\
@@ -199,6 +202,12 @@ async fn a_script_with_serve_pull_and_run_works_through_links() {
     assert!(
         out.contains("tinyllama:latest") && out.contains("You said: \"hello world\""),
         "{out}\n{err}"
+    );
+    assert!(out.contains("You said: \"by pipe and words\""), "{out}\n{err}");
+    assert!(out.contains("100% GPU     2048       "), "{out}\n{err}");
+    assert!(
+        out.contains("\n1\n"),
+        "after the stop only the heading is left: {out}\n{err}"
     );
     assert!(
         err.contains("Error: pull model manifest: file does not exist") && out.contains("code 1"),

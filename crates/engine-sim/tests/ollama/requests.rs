@@ -24,6 +24,12 @@ async fn refusals_are_the_real_ones() {
         ("POST /api/show", "{}", 400, r#"{"error":"model is required"}"#),
         (
             "POST /api/show",
+            r#"{"model":"bad name"}"#,
+            500,
+            r#"{"error":"unqualified name: registry.ollama.ai/library/bad name:latest"}"#,
+        ),
+        (
+            "POST /api/show",
             r#"{"model":"nope"}"#,
             404,
             r#"{"error":"model 'nope' not found"}"#,

@@ -39,6 +39,13 @@ impl Records {
         Self(self.0.iter().filter(of).cloned().collect())
     }
 
+    /// Only those of the Pod with this uid: of one incarnation of a name.
+    #[must_use]
+    pub fn of_uid(&self, uid: &str) -> Self {
+        let entries = self.0.iter().filter(|entry| entry.owner.uid == uid);
+        Self(entries.cloned().collect())
+    }
+
     /// Prompts in the order in which they came, by whatever path.
     pub fn prompts(&self) -> Vec<&str> {
         let prompts = self.0.iter().filter_map(|entry| match &entry.event {

@@ -13,13 +13,19 @@ use hyper::body::Incoming;
 use kube::client::Body as ClientBody;
 use serde_json::{Value, json};
 
+use super::halt::{Turn, is_change};
 use super::rules::{Fault, Seen};
 use super::watches::{AnswerBody, broken, cuttable, full};
 use super::{State, Upstream};
 
 /// Answers a request as the rules say.
 pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Response<AnswerBody> {
-    let watch = is_watch(request.uri().query());
+    let (method, path, query) = (request.method(), request.uri().path(), request.uri().query());
+    let watch = is_watch(query);
+    let change = is_change(method.as_str(), path, query).then(|| path.to_owned());
+    if change.is_some() {
+        state.halt.pass().await;
+    }
     let (delay, fault) = {
         let path = request.uri().path();
         let seen = Seen {
@@ -50,6 +56,11 @@ pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Respons
         }
         Some(Fault::Delay(_)) | None => {
             let answer = forward(&state.upstream, request).await;
+            if let Some(path) = change.filter(|_| answer.status().is_success())
+                && state.halt.succeeded(&path) == Turn::Keep
+            {
+                return std::future::pending().await;
+            }
             if watch {
                 answer.map(|body| cuttable(body, &state.cuts))
             } else {

@@ -4,6 +4,7 @@
 //! streamed, except where a rule says otherwise. Requests are counted by verb.
 
 mod forward;
+mod halt;
 mod rules;
 mod watches;
 
@@ -22,10 +23,12 @@ use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+pub use halt::Moment;
 pub use rules::{Fault, Matching};
 
 use super::access::Access;
 use super::error::ClusterError;
+use halt::Halt;
 use rules::Rules;
 
 /// What the connections of one proxy share.
@@ -33,6 +36,7 @@ use rules::Rules;
 struct State {
     upstream: Upstream,
     rules: Mutex<Rules>,
+    halt: Halt,
     counts: Mutex<BTreeMap<String, u64>>,
     /// Raised to cut every watch that is open.
     cuts: watch::Sender<u64>,
@@ -69,6 +73,7 @@ impl FaultProxy {
         let state = Arc::new(State {
             upstream,
             rules: Mutex::default(),
+            halt: Halt::default(),
             counts: Mutex::default(),
             cuts: watch::Sender::new(0),
             closes: watch::Sender::new(0),
@@ -116,9 +121,32 @@ impl FaultProxy {
         self.order(1, Matching::watch().path(path), Fault::ExpiredWatch);
     }
 
+    /// Stops the client at the `nth` of its successful changes from now on (events, leases and dry runs aside) whose path
+    /// contains `part`: nothing it would change after that one reaches the API server, until [`FaultProxy::clear`]. A test
+    /// waits for [`FaultProxy::halted`] and kills the client.
+    pub fn halt_at(&self, nth: u64, part: &str, moment: Moment) {
+        self.state.halt.order(nth, part, moment);
+    }
+
+    /// Resolves when the client is stopped.
+    pub async fn halted(&self) {
+        self.state.halt.halted().await;
+    }
+
+    /// Resolves when a further change of the stopped client waits.
+    pub async fn halted_at_next(&self) {
+        self.state.halt.waited().await;
+    }
+
+    /// Successful changes so far; events, leases and dry runs aside.
+    pub fn changes(&self) -> u64 {
+        self.state.halt.done()
+    }
+
     /// Forgets every rule, and makes the API server reachable again.
     pub fn clear(&self) {
         self.state.rules.lock().clear();
+        self.state.halt.clear();
         self.set_unreachable(false);
     }
 

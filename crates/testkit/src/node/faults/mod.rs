@@ -1,14 +1,17 @@
 //! Faults ordered by a test: orders in, the state that nodes, pulls, Pods and containers look at out.
 //! It must not act by itself; whoever runs the thing watches its own part and does what it says.
 
+mod container;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_sim::FaultHandle;
 use engine_sim::fault::{Broken, Death, Health};
 use parking_lot::Mutex;
 use tokio::sync::watch;
+
+pub(crate) use container::{ContainerFaults, PodFaults};
 
 /// Containers that a fault is for: all of the Pods whose name begins so, or one by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,11 +291,7 @@ impl Faults {
     /// The faults of a new Pod with these containers.
     pub(crate) fn register(&self, namespace: &str, pod: &str, containers: &[&str]) -> Arc<PodFaults> {
         let mut state = self.state.lock();
-        let of = |name: &&str| ((*name).to_owned(), ContainerFaults::default());
-        let faults = Arc::new(PodFaults {
-            eviction: watch::Sender::new(None),
-            containers: containers.iter().map(of).collect(),
-        });
+        let faults = Arc::new(PodFaults::of(containers));
         for (name, container) in &faults.containers {
             let standing = state
                 .standing
@@ -329,102 +328,6 @@ impl State {
     fn apply(&self, target: &Target, fault: &Standing) {
         self.containers(target)
             .for_each(|container| container.apply(fault));
-    }
-}
-
-/// Faults of one Pod.
-#[derive(Debug)]
-pub(crate) struct PodFaults {
-    eviction: watch::Sender<Option<String>>,
-    containers: HashMap<String, ContainerFaults>,
-}
-
-impl PodFaults {
-    /// Resolves with kubelet's message once the Pod is to be evicted.
-    pub(crate) async fn evicted(&self) -> String {
-        let mut eviction = self.eviction.subscribe();
-        let ordered = eviction.wait_for(Option::is_some).await;
-        match ordered.ok().and_then(|message| message.clone()) {
-            Some(message) => message,
-            None => std::future::pending().await,
-        }
-    }
-
-    pub(crate) fn container(&self, name: &str) -> ContainerFaults {
-        self.containers.get(name).cloned().unwrap_or_default()
-    }
-}
-
-#[derive(Debug, Default)]
-struct Orders {
-    running: bool,
-    deaths: u64,
-    death: Option<Death>,
-    at_start: Option<Death>,
-    unready: bool,
-}
-
-/// Faults of one container, over its restarts.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ContainerFaults {
-    /// What the engine itself acts on.
-    pub(crate) engine: FaultHandle,
-    orders: Arc<watch::Sender<Orders>>,
-}
-
-impl ContainerFaults {
-    fn apply(&self, fault: &Standing) {
-        match fault {
-            Standing::AtStart(death) => self.orders.send_modify(|o| o.at_start.clone_from(death)),
-            Standing::Unready(unready) => self.orders.send_modify(|o| o.unready = *unready),
-            Standing::Health(health) => self.engine.health(*health),
-            Standing::SlowLoad(factor) => self.engine.slow_load(*factor),
-            Standing::StallLoad(stalled) => self.engine.stall_load(*stalled),
-            Standing::Prompts(Some((part, how))) => self.engine.break_prompts(part, how.clone()),
-            Standing::Prompts(None) => self.engine.heal_prompts(),
-            Standing::ModelPullFails(error) => self.engine.fail_model_pulls(error.clone()),
-            Standing::ModelPullTakes(time) => self.engine.slow_model_pulls(*time),
-        }
-    }
-
-    fn kill(&self, death: &Death) -> bool {
-        let running = self.orders.borrow().running;
-        if running {
-            self.orders.send_modify(|o| {
-                o.deaths += 1;
-                o.death = Some(death.clone());
-            });
-        }
-        running
-    }
-
-    /// Readiness probes must fail.
-    pub(crate) fn unready(&self) -> bool {
-        self.orders.borrow().unready
-    }
-
-    /// Marks the container as running and resolves with the death ordered for this run.
-    pub(crate) fn death_of_run(&self) -> impl Future<Output = Death> + Send + use<> {
-        self.orders.send_modify(|o| o.running = true);
-        let sender = Arc::clone(&self.orders);
-        let mut orders = self.orders.subscribe();
-        let seen = orders.borrow_and_update().deaths;
-        async move {
-            let due = orders.wait_for(|o| o.at_start.is_some() || o.deaths > seen).await;
-            let death = due
-                .ok()
-                .and_then(|o| o.at_start.clone().or_else(|| o.death.clone()));
-            drop(sender);
-            match death {
-                Some(death) => death,
-                None => std::future::pending().await,
-            }
-        }
-    }
-
-    /// The run is over.
-    pub(crate) fn run_ended(&self) {
-        self.orders.send_modify(|o| o.running = false);
     }
 }
 
