@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    fn resource(spec: serde_json::Value) -> NvidiaGpuLlm {
+    fn resource(spec: &serde_json::Value) -> NvidiaGpuLlm {
         serde_json::from_value(json!({
             "apiVersion": "infra.example.com/v1", "kind": "NvidiaGpuLlm",
             "metadata": {"name": "demo", "namespace": "n", "uid": "u", "generation": 3}, "spec": spec,
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn what_is_made_has_the_llm_name_and_the_containers_is_ollama() {
         let plan = accept(
-            &resource(json!({"action": "install", "llmName": "gpu-llm-pod"})),
+            &resource(&json!({"action": "install", "llmName": "gpu-llm-pod"})),
             "ns",
         )
         .unwrap();
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn the_variation_of_the_document() {
         let plan = accept(
-            &resource(json!({
+            &resource(&json!({
                 "action": "install", "llmName": "llama2-pod", "model": "llama2:7b", "gpuCount": 1, "memory": "8Gi",
                 "serviceEnabled": true, "servicePort": 8080, "persistentStorage": true, "storageSize": "20Gi",
             })),
@@ -255,7 +255,7 @@ mod tests {
             ["llama2:7b".to_owned(), String::new()]
         );
         assert!(
-            plan.pod.labels.get(serving::labels::CLAIM).is_none(),
+            !plan.pod.labels.contains_key(serving::labels::CLAIM),
             "one Pod shares with nobody"
         );
     }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_pod_that_ends_says_for_which_generation_it_was_made() {
         let spec = json!({"action": "install", "llmName": "p", "keepAlive": false, "gpuCount": 0});
-        let plan = accept(&resource(spec), "ns").unwrap();
+        let plan = accept(&resource(&spec), "ns").unwrap();
         assert_eq!(plan.workload, Workload::Pod { ends: true });
         assert_eq!(plan.pod.annotations[GENERATION], "3");
         assert!(plan.gpu.is_none());
@@ -273,7 +273,7 @@ mod tests {
     fn errors_name_the_resources_own_fields() {
         let spec = json!({"action": "install", "llmName": "p", "gpuCount": -1, "memory": "much", "cpuCores": 0,
             "servicePort": 0, "storageSize": "-1", "persistentStorage": true});
-        let told = accept(&resource(spec), "ns").unwrap_err().to_string();
+        let told = accept(&resource(&spec), "ns").unwrap_err().to_string();
         for field in ["spec.gpuCount", "spec.memory", "spec.servicePort"] {
             assert!(
                 told.contains(&format!("NvidiaGpuLlm demo {field}")),
@@ -281,7 +281,7 @@ mod tests {
             );
         }
         let spec = json!({"action": "install", "llmName": "p", "cpuCores": 0, "persistentStorage": true, "storageSize": 0});
-        let told = accept(&resource(spec), "ns").unwrap_err().to_string();
+        let told = accept(&resource(&spec), "ns").unwrap_err().to_string();
         assert!(
             told.contains("spec.cpuCores") && told.contains("spec.storageSize"),
             "{told}"

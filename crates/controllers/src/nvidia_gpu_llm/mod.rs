@@ -6,8 +6,10 @@
 
 mod accept;
 mod answers;
+mod converse;
 mod install;
 mod ledger;
+mod make;
 mod neighbours;
 mod outcome;
 pub(crate) mod reasons;

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use reconcile::{Failure, ObjectKey, Outcome};
 
 use super::{
-    install::answers_name, reconcile::NvidiaGpuLlmReconciler, standing::Standing, status, verdict::Verdict,
+    converse::answers_name, reconcile::NvidiaGpuLlmReconciler, standing::Standing, status, verdict::Verdict,
 };
 use crate::{context::failure, kinds::NVIDIA_GPU_LLM};
 

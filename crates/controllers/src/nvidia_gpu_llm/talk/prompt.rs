@@ -97,12 +97,16 @@ impl Talks {
     fn answered(&self, key: &ObjectKey, question: &Question, outcome: Outcome) {
         let mut talks = self.talks.lock();
         let Some(talk) = talks.get_mut(key) else { return };
+        let (generation, index) = (question.generation, question.index);
+        if talk.memory != (Memory::Sending { generation, index }) {
+            return; // It ends while it is being given up for another one.
+        }
         if matches!(outcome, Outcome::NotSent { .. }) {
             talk.tried = Some(Instant::now());
         }
         talk.memory = Memory::Ended {
-            generation: question.generation,
-            index: question.index,
+            generation,
+            index,
             outcome,
         };
         drop(talks);
