@@ -49,7 +49,7 @@ fn cases() -> Vec<Case> {
     use Phase::{Failed, InProgress, Pending, Ready};
     use Seen as S;
     let too_large = "model requires more system memory (8.0 GiB) than is available (4.0 GiB)";
-    let before = |seen, state, phase| (seen, Heard::Nothing, state, phase, seen.as_str());
+    let before = |seen: Seen, state, phase| (seen, Heard::Nothing, state, phase, seen.as_str());
     let serving = |heard, state, phase, reason| (S::AllReplicasReady, heard, state, phase, reason);
     vec![
         before(S::Starting, State::Progressing, InProgress),
