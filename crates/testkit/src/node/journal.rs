@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use engine_sim::journal::{self, Entry, Event};
+use engine_sim::journal;
+pub use engine_sim::journal::{Entry, Event};
 
 /// Entries of engines, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -135,6 +135,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
     pub(crate) events: EventSink,
     pub(crate) logs: LogStore,
+    pub(crate) containers: pod::Containers,
     pub(crate) attachments: Attachments,
     /// Directory of Pods' files.
     pub(crate) files: PathBuf,
@@ -264,6 +265,30 @@ impl SimulatedNodes {
         Records::read(&self.shared.journal_file())
     }
 
+    /// Runs a command in a running container, as `kubectl exec` does on real nodes (the API server's path to these has no
+    /// streams): its exit code, and what it printed, errors last.
+    pub async fn exec(
+        &self,
+        namespace: &str,
+        pod: &str,
+        container: &str,
+        command: &[&str],
+    ) -> Result<(i32, String), NodeError> {
+        let shared = Arc::clone(&self.shared);
+        let [namespace, pod, container] = [namespace, pod, container].map(str::to_owned);
+        let argv: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        let what = format!("{command:?} in container {container} of Pod {namespace}/{pod}");
+        let run = async move {
+            let done = shared.containers.run(&namespace, &pod, &container, &argv).await;
+            let not_running = || Err("it does not run".to_owned());
+            done.unwrap_or_else(not_running).map_err(|error| NodeError::Io {
+                what,
+                source: std::io::Error::other(error),
+            })
+        };
+        self.inside(run).await
+    }
+
     /// The tail of what a container wrote, without going through the API server: at most 64 KiB.
     pub fn logs(&self, namespace: &str, pod: &str, container: &str) -> Option<String> {
         let buffer = self.shared.logs.find(namespace, pod, container, false)?;
@@ -365,6 +390,7 @@ async fn start(setup: Setup) -> Result<(Started, TemporaryDirectory), NodeError>
         hub,
         faults: Faults::default(),
         logs: LogStore::default(),
+        containers: pod::Containers::default(),
         attachments: Attachments::default(),
         claims,
         files: files.path().to_owned(),

@@ -152,7 +152,8 @@ async fn the_pull_of_an_init_container_is_joined_left_and_ended_with_its_pod() {
     until("the pull", LIMIT, async || (downloads("llm") == 1).then_some(()))
         .await
         .unwrap();
-    let pod = bed.api::<Pod>().get("llm").await.unwrap();
+    let addressed = |pod: &Pod| pod.status.as_ref().is_some_and(|status| status.pod_ip.is_some());
+    let pod = bed.until_pod("llm", "an address", addressed).await;
     let mut joined = send(&address(&pod), "/api/pull", r#"{"model":"tinyllama"}"#).await;
     let mut seen = String::new();
     while !seen.contains(r#""total":637699456"#) {
@@ -245,6 +246,23 @@ async fn a_shell_ends_its_server_once_the_marker_is_there_and_succeeds() {
             journal.loads("tinyllama:latest")
         ),
         (2, 1)
+    );
+
+    // As a person does it: `kubectl exec llm -- ollama run tinyllama hello`.
+    let run = ["ollama", "run", "tinyllama", "hello"];
+    let (code, said) = nodes.exec("marked", "llm", "engine", &run).await.unwrap();
+    assert!(
+        code == 0 && said.contains("You said: \"hello\""),
+        "{code}: {said}"
+    );
+    let (code, said) = nodes
+        .exec("marked", "llm", "engine", &["ollama", "show", "none"])
+        .await
+        .unwrap();
+    assert_eq!((code, said.as_str()), (1, "Error: model 'none' not found\n"));
+    assert!(
+        nodes.exec("marked", "llm", "pull-model", &run).await.is_err(),
+        "it has ended"
     );
 
     let copy = json!({ "source": "tinyllama", "destination": marker }).to_string();

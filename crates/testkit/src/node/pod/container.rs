@@ -210,6 +210,7 @@ impl Run<'_> {
         let death = faults.death_of_run();
         let mut process = Process::start(context, launch, &faults.engine, sink(&log));
         context.events.normal(&field, "Started", "Container started");
+        let entered = context.shared.containers.enter(context, launch);
         let started = Timestamp::now();
         let probed = self.role != Role::Init;
         context.board.update(&container.name, |record| {
@@ -226,6 +227,7 @@ impl Run<'_> {
             record.ready = record.started && container.readiness_probe.is_none();
         });
         let (exit, why) = self.wait(&mut process, death, &log, &field).await;
+        drop(entered);
         faults.run_ended();
         log.close();
         let reason = match (exit.cause, exit.code) {

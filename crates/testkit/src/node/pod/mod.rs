@@ -4,6 +4,7 @@
 mod backoff;
 mod board;
 mod container;
+mod entered;
 mod env;
 mod exec;
 mod fields;
@@ -305,7 +306,7 @@ async fn admit(context: &PodContext) -> Result<Gpus, Verdict> {
     }
 }
 
-/// Environment or file contents by name.
+pub(crate) use entered::Containers;
 pub(crate) use quantity::bytes;
 
 /// Environment or file contents by name.
