@@ -1,14 +1,45 @@
 //! `install`, `deploy`, `undeploy`, `uninstall` and `help` on a real control plane.
 
-use api::premlabs_io::v1alpha1::AutoNodeLabeler;
+use api::{infra_example_com::v1::NvidiaGpuLlm, premlabs_io::v1alpha1::AutoNodeLabeler};
 use k8s_openapi::{
     api::{apps::v1::Deployment, rbac::v1::ClusterRole},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
-use kube::{Api, api::ListParams};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde::de::DeserializeOwned;
 use testkit::Cluster;
 
 use crate::{common::PATIENCE, make, text};
+
+/// Of each kind with a finalizer of the operator one, and a finalizer of somebody else beside it.
+const LEFT: &str = "
+apiVersion: premlabs.io/v1alpha1
+kind: AutoNodeLabeler
+metadata: {name: left, namespace: default, finalizers: [premlabs.io/node-labels, example.com/other]}
+spec: {matchExpression: {key: a, operator: Exists}, labels: {b: c}}
+---
+apiVersion: infra.example.com/v1
+kind: NvidiaGpuLlm
+metadata: {name: left, namespace: default, finalizers: [infra.example.com/gpu-llm, example.com/other]}
+spec: {action: install, llmName: left}
+";
+
+/// Only the other's finalizer is left; then that one goes too.
+async fn let_go<K>(resources: &Api<K>)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let left = resources.get("left").await.unwrap();
+    assert_eq!(left.finalizers(), ["example.com/other"], "{}", K::kind(&()));
+    let patch = Patch::Merge(serde_json::json!({"metadata": {"finalizers": null}}));
+    resources
+        .patch("left", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+}
 
 /// Promises: S4-8
 #[tokio::test]
@@ -44,28 +75,13 @@ async fn the_operator_is_installed_and_removed() {
     run("deploy").await;
 
     // No operator runs here, so whoever removes it must let go of what waits for it.
-    cluster
-        .apply_yaml(
-            "apiVersion: premlabs.io/v1alpha1\nkind: AutoNodeLabeler\nmetadata: {name: left, namespace: default, \
-             finalizers: [premlabs.io/node-labels, example.com/other]}\n\
-             spec: {matchExpression: {key: a, operator: Exists}, labels: {b: c}}",
-        )
-        .await
-        .unwrap();
+    cluster.apply_yaml(LEFT).await.unwrap();
     run("undeploy").await;
     assert_eq!(deployments.get_opt("llm-operator").await.unwrap(), None);
     let labelers: Api<AutoNodeLabeler> = Api::default_namespaced(client.clone());
-    let left = labelers.get("left").await.unwrap();
-    assert_eq!(left.metadata.finalizers.unwrap(), ["example.com/other"]);
-    let patch = serde_json::json!({"metadata": {"finalizers": null}});
-    labelers
-        .patch(
-            "left",
-            &kube::api::PatchParams::default(),
-            &kube::api::Patch::Merge(patch),
-        )
-        .await
-        .unwrap();
+    let models: Api<NvidiaGpuLlm> = Api::default_namespaced(client.clone());
+    let_go(&labelers).await;
+    let_go(&models).await;
     run("uninstall").await;
     testkit::until("no definition is left", PATIENCE, async || {
         let left = count().await;
