@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -79,6 +80,8 @@ pub struct FaultHandle(Arc<Inner>);
 struct Inner {
     state: watch::Sender<Faults>,
     file: OnceLock<File>,
+    /// One writer of the file at a time.
+    writing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -112,6 +115,7 @@ impl FaultHandle {
         Self(Arc::new(Inner {
             state: watch::Sender::new(none),
             file: OnceLock::new(),
+            writing: Mutex::new(()),
         }))
     }
 
@@ -132,6 +136,7 @@ impl FaultHandle {
         let Some(File::Published(file)) = self.0.file.get() else {
             return Ok(());
         };
+        let _one = self.0.writing.lock();
         let json = serde_json::to_vec(&*self.0.state.borrow())?;
         // Readers must never see half a file.
         let young = file.with_extension("new");
