@@ -58,12 +58,13 @@ fn the_log_is_in_the_file_too() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(event["timestamp"].is_string(), "{event}");
     }
+    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
 /// A file that cannot be written is told before anything is done, with the flag that names it.
 #[test]
 fn a_file_that_cannot_be_written() {
-    let missing = path("missing").join("nowhere/operator.log");
+    let missing = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("nowhere/operator.log");
     let folder = env!("CARGO_TARGET_TMPDIR");
     for (name, words) in [
         (missing.to_str().unwrap(), "No such file or directory"),
