@@ -82,7 +82,7 @@ reasons! {
         "A `status` finds no Pod of the name.",
         "Create an `install`, or correct `llmName`.";
     PodReady: "Ready", Ready,
-        "A `status` finds a Pod of the name that somebody else made, and it is ready.",
+        "A `status` finds a Pod of the name that no `install` runs, and it is ready.",
         "Nothing to do.";
     NoPrompts: "PromptsAnswered", Ready,
         "There are no prompts.",

@@ -15,6 +15,7 @@ use super::{
     status::{self, Mirrored},
     verdict::Verdict,
 };
+use crate::kinds::NVIDIA_GPU_LLM;
 
 /// Pods of others are not watched; one is looked at so often, by one small request.
 const LOOK: Duration = Duration::from_secs(30);
@@ -56,6 +57,7 @@ impl NvidiaGpuLlmReconciler {
         let Some(pod) = pod else {
             return Ok((Verdict::not_found(llm_name, &key.namespace), Mirrored::default()));
         };
+        let maker = maker(&pod).map(str::to_owned);
         let pod = Arc::new(PodFacts::from(&pod));
         let explanation = explain(&Input {
             workload: None,
@@ -71,8 +73,16 @@ impl NvidiaGpuLlmReconciler {
             model_loaded: None,
             gpu_assigned: status::has_gpu(&pod),
         };
-        Ok((Verdict::of_foreign(llm_name, &explanation), mirrored))
+        let verdict = Verdict::of_foreign(llm_name, maker.as_deref(), &explanation);
+        Ok((verdict, mirrored))
     }
+}
+
+/// The resource that made the Pod when it was an install.
+fn maker(pod: &Pod) -> Option<&str> {
+    let owners = pod.owner_references().iter();
+    let mut makers = owners.filter(|owner| owner.controller == Some(true) && owner.kind == NVIDIA_GPU_LLM);
+    makers.next().map(|owner| owner.name.as_str())
 }
 
 /// What the status of an install says.

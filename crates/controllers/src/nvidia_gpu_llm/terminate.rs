@@ -23,7 +23,7 @@ pub(super) const FINALIZER: &str = "infra.example.com/gpu-llm";
 /// Objects that do not go hold a deletion up for this long: more than a Pod's grace period is used for.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// So often is it looked at meanwhile, whether or not an object says something.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 
 /// Since when this process waits for the objects of resources that are being deleted.
 #[derive(Debug, Default)]

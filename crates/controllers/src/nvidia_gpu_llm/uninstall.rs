@@ -1,15 +1,19 @@
 //! `action: uninstall`, and the installs that make way for it or for an older one.
 //!
 //! In: a resource and who stands in what relation to it. Out: an install that must not run removes what it has made; an
-//! uninstall waits for that and says so. It must not touch what is not an `NvidiaGpuLlm`'s.
+//! uninstall waits for that and says so, and removes itself what others have left under the name. It must not touch what is not
+//! an `NvidiaGpuLlm`'s.
 
-use api::infra_example_com::v1::NvidiaGpuLlm;
+use std::sync::Arc;
+
+use api::infra_example_com::v1::{Action, NvidiaGpuLlm};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use reconcile::{Failure, ObjectKey, Outcome};
+use reconcile::{ApplyError, Failure, ObjectKey, Outcome, cache::ChildHead};
 
 use super::{
-    converse::answers_name, reconcile::NvidiaGpuLlmReconciler, standing::Standing, status, verdict::Verdict,
+    converse::answers_name, reconcile::NvidiaGpuLlmReconciler, standing::Standing, status, terminate::LOOK,
+    verdict::Verdict,
 };
 use crate::{context::failure, kinds::NVIDIA_GPU_LLM};
 
@@ -46,26 +50,65 @@ impl NvidiaGpuLlmReconciler {
         self.talks.silence(key);
         // It may have been an install before.
         let removed = self.remove_own(resource).await;
+        let abandoned = self.remove_abandoned(resource).await;
         let left = self.left_under(resource, superseded_by);
+        let going = !left.is_empty();
+        let left: Vec<String> = left
+            .iter()
+            .map(|(kind, child)| format!("{kind} {}", child.name))
+            .collect();
         let verdict = Verdict::of_uninstall(&resource.spec.llm_name, held, superseded_by, &left);
         let new = status::without_pod(resource, &verdict, Timestamp::now());
         self.store(key, resource, &verdict, &new).await?;
-        removed.map_err(|error| failure(&error))?;
-        Ok(Outcome::Done)
+        removed.and(abandoned).map_err(|error| failure(&error))?;
+        // What belongs to a resource of another `llmName` goes without a word to this one.
+        Ok(if going {
+            Outcome::RequeueAfter(LOOK)
+        } else {
+            Outcome::Done
+        })
     }
 
-    /// What `NvidiaGpuLlm`s other than `holder` have made under the resource's `llmName`, as `Kind name`.
-    fn left_under(&self, resource: &NvidiaGpuLlm, holder: Option<&str>) -> Vec<String> {
+    /// Deletes what nobody else would: it belongs to a resource that has another `llmName` now, or only looks.
+    async fn remove_abandoned(&self, resource: &NvidiaGpuLlm) -> Result<(), ApplyError> {
+        let namespace = resource.namespace().unwrap_or_default();
+        for (kind, child) in self.left_under(resource, None) {
+            let Some(owner) = &child.owner else { continue };
+            let owner = self
+                .context
+                .caches
+                .gpu_llms
+                .get(&namespace, &owner.name)
+                .filter(|known| known.uid().as_deref() == Some(&*owner.uid));
+            let abandoned = owner.is_some_and(|owner| {
+                owner.spec.action != Action::Install || owner.spec.llm_name != resource.spec.llm_name
+            });
+            if abandoned {
+                self.context.applier.remove(kind, &namespace, &child.name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What `NvidiaGpuLlm`s other than `holder` have made under the resource's `llmName`, with kinds.
+    fn left_under(
+        &self,
+        resource: &NvidiaGpuLlm,
+        holder: Option<&str>,
+    ) -> Vec<(&'static str, Arc<ChildHead>)> {
         let namespace = resource.namespace().unwrap_or_default();
         let llm_name = &resource.spec.llm_name;
         let answers = answers_name(llm_name);
         let places = KINDS.map(|kind| (kind, llm_name.as_str()));
         let places = places.into_iter().chain([("ConfigMap", answers.as_str())]);
-        let left = places.filter(|(kind, name)| {
-            let child = self.context.caches.child(kind, &namespace, name);
-            let owner = child.as_ref().and_then(|child| child.owner.as_ref());
+        let found = places.filter_map(|(kind, name)| {
+            let child = self.context.caches.child(kind, &namespace, name)?;
+            Some((kind, child))
+        });
+        let left = found.filter(|(_, child)| {
+            let owner = child.owner.as_ref();
             owner.is_some_and(|owner| &*owner.kind == NVIDIA_GPU_LLM && Some(&*owner.name) != holder)
         });
-        left.map(|(kind, name)| format!("{kind} {name}")).collect()
+        left.collect()
     }
 }

@@ -268,9 +268,12 @@ impl Verdict {
         }
     }
 
-    /// A status that finds a Pod which nobody of ours made.
-    pub(super) fn of_foreign(llm_name: &str, explanation: &Explanation) -> Self {
-        let whose = format!("Pod {llm_name} was not made by an NvidiaGpuLlm");
+    /// A status that finds a Pod which no install runs; `maker`: the resource that made it, if one of ours did.
+    pub(super) fn of_foreign(llm_name: &str, maker: Option<&str>, explanation: &Explanation) -> Self {
+        let whose = match maker {
+            Some(maker) => format!("Pod {llm_name} was made by NvidiaGpuLlm {maker}"),
+            None => format!("Pod {llm_name} was not made by an NvidiaGpuLlm"),
+        };
         if explanation.serves {
             return Self::new(
                 Reason::PodReady,

@@ -276,3 +276,21 @@ fn who_waits_and_who_removes() {
     assert_eq!(Verdict::not_found("pod", "n").phase(), Phase::Pending);
     assert_eq!(Verdict::going(&left).phase(), Phase::Terminating);
 }
+
+/// A Pod that no install runs is told with whoever made it.
+#[test]
+fn a_pod_of_nobody() {
+    let ready = seen(Seen::AllReplicasReady);
+    let told = Verdict::of_foreign("pod", None, &ready);
+    assert_eq!((told.phase(), told.reason.as_str()), (Phase::Ready, "PodReady"));
+    assert!(
+        told.sentence
+            .starts_with("Pod pod was not made by an NvidiaGpuLlm,")
+    );
+    let told = Verdict::of_foreign("pod", Some("demo"), &seen(Seen::Starting));
+    assert_eq!(told.phase(), Phase::InProgress);
+    assert!(
+        told.sentence
+            .starts_with("Pod pod was made by NvidiaGpuLlm demo. ")
+    );
+}
