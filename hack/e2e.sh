@@ -11,6 +11,9 @@
 #   E2E_VLLM_IMAGE, E2E_OLLAMA_IMAGE, E2E_BUSYBOX_IMAGE   instead of the examples' images, e.g. from a mirror
 #                            (LocalAI: quay.io/go-skynet/local-ai:latest, which must be there)
 #   E2E_TIMEOUT=180          seconds that a model may take to be Ready (large images on a slow network need more)
+#   E2E_OTHER_MODEL=llama2:7b    beside tinyllama, for NvidiaGpuLlm; with Ollama's own library tinyllama:1.1b is the smallest
+#   E2E_ONLY="gpu-llm"       only these parts, in their order: serving security restarts rollout leadership diagnosis prem
+#                            gpu-llm rest uninstall (and serving, where one of them needs it)
 #   E2E_KEEP=1               leave everything in place for a look
 # Not part of `make test`: it needs a cluster with at least two CPUs, 4 GiB and a default storage class.
 set -Eeuo pipefail
@@ -22,8 +25,12 @@ NS=llm-e2e              # any image: Pod Security level baseline
 NS_STRICT=llm-e2e-strict    # vLLM and Ollama: level restricted
 NS_BROKEN=llm-e2e-broken    # what must be explained
 NS_PREM=llm-e2e-prem        # prem-operator's kinds
+NS_GPU_LLM=llm-e2e-gpu-llm    # NvidiaGpuLlm: level restricted
+NAMESPACES=("$NS" "$NS_STRICT" "$NS_BROKEN" "$NS_PREM" "$NS_GPU_LLM")
+OTHER_MODEL=${E2E_OTHER_MODEL:-llama2:7b}
+PARTS=(serving security restarts rollout leadership diagnosis prem gpu-llm rest uninstall)
 
-for part in lib preflight install serving security restarts rollout leadership diagnosis prem rest uninstall; do
+for part in lib preflight install "${PARTS[@]}" gpu-llm-life; do
   # shellcheck source=/dev/null
   source "hack/e2e/$part.sh"
 done
@@ -45,12 +52,6 @@ trap 'exec >/dev/null 2>&1; exit 141' PIPE # whoever read the output went away; 
 trap 'WHERE="${BASH_SOURCE[0]} line $LINENO"' ERR
 
 install_operator
-serve_examples
-check_security
-check_restarts
-check_rollout
-check_leadership
-check_diagnosis
-check_prem
-check_rest
-check_uninstall
+for part in "${PARTS[@]}"; do
+  if chosen "$part"; then "check_${part//-/_}"; fi
+done

@@ -6,7 +6,8 @@ install_operator() {
   must "make deploy" make --no-print-directory deploy IMG="$IMG" KUBECTL="$KUBECTL"
   must "definitions are established" k wait --for=condition=Established --timeout=60s \
     crd/llmmodels.llm.example.com crd/llmdeployments.llm.example.com \
-    crd/aideployments.premlabs.io crd/aimodelmaps.premlabs.io crd/autonodelabelers.premlabs.io
+    crd/aideployments.premlabs.io crd/aimodelmaps.premlabs.io crd/autonodelabelers.premlabs.io \
+    crd/nvidiagpullms.infra.example.com
   must "both replicas are rolled out" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
   check "two replicas are ready" equals 2 field llm-system deployment/llm-operator '{.status.readyReplicas}'
   must "one replica leads" within 30 leads

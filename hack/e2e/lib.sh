@@ -104,6 +104,7 @@ leader() { field llm-system lease/llm-operator '{.spec.holderIdentity}'; }
 post_mortem() {
   say "what the cluster says:"
   k get llmdeployments.llm.example.com -A -o wide >&2 || true
+  k get aideployments.premlabs.io,nvidiagpullms.infra.example.com -A -o wide >&2 || true
   k get pods -A -l app.kubernetes.io/managed-by=llm-operator -o wide >&2 || true
   k logs -n llm-system -l app=llm-operator --tail=15 --prefix >&2 || true
 }

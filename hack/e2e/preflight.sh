@@ -4,6 +4,10 @@
 stop_here() { printf 'e2e: %s\n' "$*" >&2; exit 2; }
 
 preflight() {
+  local part
+  for part in ${E2E_ONLY:-}; do
+    [[ " ${PARTS[*]} " == *" $part "* ]] || stop_here "E2E_ONLY: there is no part $part; there are: ${PARTS[*]}"
+  done
   command -v "$KUBECTL" >/dev/null || stop_here "kubectl is missing; install it, or name it with KUBECTL=/path/to/kubectl"
   if [ -z "${IMG:-}" ] || [ "$IMG" = llm-operator:v0.1.0 ]; then
     stop_here "IMG is not set. Build and push the operator where the cluster can pull it, then name it:
@@ -18,10 +22,10 @@ preflight() {
     stop_here "the cluster has no default storage class; mark one: kubectl annotate storageclass NAME storageclass.kubernetes.io/is-default-class=true"
   ls config/crd/*.yaml >/dev/null 2>&1 || stop_here "config/crd is empty; run 'make manifests'"
   # What it would remove at its end must not be somebody's.
-  if [ -n "$(k get --ignore-not-found -o name crd/llmdeployments.llm.example.com "namespace/llm-system" \
-    "namespace/$NS" "namespace/$NS_STRICT" "namespace/$NS_BROKEN" "namespace/$NS_PREM")" ]; then
+  if [ -n "$(k get --ignore-not-found -o name crd/llmdeployments.llm.example.com crd/nvidiagpullms.infra.example.com \
+    namespace/llm-system "${NAMESPACES[@]/#/namespace/}")" ]; then
     stop_here "this cluster has the operator (or the rest of an earlier run) already, and this test would remove it.
-If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-not-found llm-system $NS $NS_STRICT $NS_BROKEN $NS_PREM"
+If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-not-found llm-system ${NAMESPACES[*]}"
   fi
   if [ -n "${E2E_BUILD:-}" ]; then
     command -v docker >/dev/null || stop_here "E2E_BUILD needs docker; leave it out and name an image that exists by IMG"
@@ -29,4 +33,13 @@ If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-n
   fi
   GPUS=$(k get nodes -o 'jsonpath={.items[*].status.allocatable.nvidia\.com/gpu}' | tr ' ' '\n' | awk '{sum += $1} END {print sum + 0}')
   say "cluster: $(k config current-context), $(k get nodes --no-headers | wc -l | tr -d ' ') node(s), $GPUS GPU(s); operator: $IMG"
+}
+
+# Is this part of hack/e2e.sh to run?
+chosen() {
+  case " ${E2E_ONLY:-${PARTS[*]}} " in
+    *" $1 "*) true ;;
+    *" security "* | *" restarts "* | *" rollout "* | *" leadership "* | *" uninstall "*) [ "$1" = serving ] ;; # need its models
+    *) false ;;
+  esac
 }

@@ -10,7 +10,7 @@ overlay() {
   k kustomize --load-restrictor=LoadRestrictionsNone "config/e2e/$1" | sed "$gpu" | with_images
 }
 
-serve_examples() {
+check_serving() {
   step "examples"
   must "the pair of the document applies" apply_overlay generic "$NS"
   must "vLLM's and Ollama's examples apply" apply_overlay engines "$NS_STRICT"

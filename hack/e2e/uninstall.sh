@@ -5,18 +5,21 @@ CHILDREN=deployments,replicasets,pods,services,networkpolicies,poddisruptionbudg
 
 check_uninstall() {
   step "uninstall"
-  local before
+  local before gpu_llm=''
   before=$(versions)
+  if chosen gpu-llm; then gpu_llm=$(gpu_llm_run); fi
   check "make undeploy" make --no-print-directory undeploy KUBECTL="$KUBECTL"
   check "the operator's Pods are gone" k wait -n llm-system --for=delete pod -l app=llm-operator --timeout=60s
   check "chat-service answers without the operator" prints '"content"' \
     ask "http://chat-service.$NS:8080/v1/chat/completions" "{$CHAT_JSON}"
+  if [ -n "$gpu_llm" ]; then check "gpu-llm-pod answers without the operator" words in_gpu_llm ollama run tinyllama Hello; fi
   check "make deploy again" make --no-print-directory deploy IMG="$IMG" KUBECTL="$KUBECTL"
   check "the operator is back" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
   check "it leads" within 40 leads
   # The first reconcile of every resource is over when the new leader counts them.
   check "it knows every resource" within 30 prints 'llm_operator_resources{kind="LLMDeployment",state="Ready"} 3' leaders_metrics
   check "a new operator changed no object" equals "$before" versions
+  if [ -n "$gpu_llm" ]; then check_gpu_llm_after "$gpu_llm"; fi
 
   k delete llmdeployments.llm.example.com,llmmodels.llm.example.com -n "$NS" --all >/dev/null
   k delete llmdeployments.llm.example.com,llmmodels.llm.example.com -n "$NS_STRICT" --all >/dev/null
@@ -45,7 +48,7 @@ children() {
 # Removes all that this test made, whatever state it is in.
 clean_up() {
   step "clean up"
-  k delete namespace "$NS" "$NS_STRICT" "$NS_BROKEN" "$NS_PREM" --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
+  k delete namespace "${NAMESPACES[@]}" --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   make --no-print-directory undeploy uninstall KUBECTL="$KUBECTL" >/dev/null 2>&1 || true
   k delete namespace llm-system --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   check "nothing is left in the cluster" nothing leftovers
@@ -54,5 +57,5 @@ clean_up() {
 leftovers() {
   local all
   all=$(k get namespaces,customresourcedefinitions,clusterroles,clusterrolebindings -o name) || return
-  grep -E 'llm-(e2e|system|operator)|llm\.example\.com|premlabs\.io' <<<"$all" || true
+  grep -E 'llm-(e2e|system|operator)|llm\.example\.com|premlabs\.io|infra\.example\.com' <<<"$all" || true
 }
