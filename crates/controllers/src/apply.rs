@@ -17,9 +17,13 @@ pub struct Done {
     pub taken_over: Vec<String>,
     /// Children that cannot be changed to what is asked for, and make room for their successor, as `Kind name`.
     pub replaced: Vec<String>,
+    /// Children that had ended and are made anew, as `Kind name`.
+    pub ended: Vec<String>,
     /// Children that were no longer asked for and are deleted, as `Kind name`.
     pub pruned: Vec<String>,
 }
+
+const CLAIM: &str = "PersistentVolumeClaim";
 
 /// Makes the owner with this uid have exactly these children, and those of `kept` (kind and name) that it has; claims with
 /// weights stay.
@@ -33,8 +37,16 @@ pub async fn apply(
     kept: &[(&str, &str)],
 ) -> Result<Done, ApplyError> {
     let mut done = Done::default();
+    let mut refused = None;
     for object in objects {
-        let Applied { change, .. } = applier.apply(object).await?;
+        let Applied { change, .. } = match applier.apply(object).await {
+            // A claim that is there serves as it is; that it cannot be changed must not hold up what comes after it.
+            Err(error) if object.kind() == CLAIM && !error.passes() && applier.has(object) => {
+                refused = Some(error);
+                continue;
+            }
+            outcome => outcome?,
+        };
         let name = || format!("{} {}", object.kind(), object.name());
         match change {
             ChangeMade::Repaired => done.repaired.push(name()),
@@ -47,7 +59,10 @@ pub async fn apply(
     let wanted: Vec<_> = wanted.chain(kept.iter().copied()).collect();
     let pruned = applier.prune(owner_uid, &wanted, PrunePolicy::KeepClaims).await?;
     done.add_pruned(pruned);
-    Ok(done)
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(done),
+    }
 }
 
 impl Done {
@@ -83,6 +98,7 @@ impl Done {
             &self.replaced,
             "cannot be changed to what is asked for; it is deleted and made anew",
         );
+        tell("Restored", "Apply", &self.ended, "had ended, and is made anew");
         tell(
             "Pruned",
             "Prune",

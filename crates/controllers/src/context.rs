@@ -93,25 +93,23 @@ impl Context {
         }
     }
 
-    /// Stores a status if it differs, counts the resource by its state, and tells `news` once it is stored. Returns whether
-    /// there was a write.
+    /// Stores a status if it differs, counts the resource by its state, and tells `news` once it is stored.
     ///
     /// # Errors
     /// As the API server said.
     pub async fn report<K, S>(
         &self,
         key: &ObjectKey,
-        object: &K,
+        (object, target): (&K, &StatusTarget),
         (stored, new): (Option<&S>, &S),
         sink: &dyn WriteSink,
         news: News,
-    ) -> Result<bool, Failure>
+    ) -> Result<StatusWritten, Failure>
     where
         K: Resource<DynamicType = ()>,
         S: Serialize + PartialEq + Sync,
     {
-        let target = StatusTarget::of(object);
-        let written = self.status.write(&target, stored, new, sink).await;
+        let written = self.status.write(target, stored, new, sink).await;
         let written = written.map_err(|error| failure(&error))?;
         if written != StatusWritten::Gone {
             self.metrics.set_state(key, news.state.as_str());
@@ -119,7 +117,7 @@ impl Context {
                 self.tell(object, kind, reason, "Reconcile", note);
             }
         }
-        Ok(written == StatusWritten::Written)
+        Ok(written)
     }
 
     /// One Event about a resource.

@@ -40,8 +40,7 @@ pub fn explain(
     now: Option<Timestamp>,
 ) -> Option<Finding> {
     if pod.deleting {
-        let words = format!("Pod {} is ending.", pod.name);
-        return Some(Finding::new(Reason::Terminating, words));
+        return Some(ending(pod, around));
     }
     if let Some(finding) = kubelet::given_up(pod) {
         // A Pod that is not restarted failed because of a container, unless its node says otherwise.
@@ -74,6 +73,26 @@ pub fn explain(
         events: around.events(&pod.uid),
     };
     Some(containers(&case))
+}
+
+/// Nobody ends a Pod on a node that does not answer.
+fn ending(pod: &PodFacts, around: &dyn Surroundings) -> Finding {
+    let ended = matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed);
+    match pod
+        .node
+        .as_deref()
+        .filter(|_| !ended && lost(pod, around).is_some())
+    {
+        Some(node) => Finding::new(
+            Reason::NodeLost,
+            format!(
+                "Pod {} is to end, but its node {node} is not ready. Repair or remove the node; or, when the node is \
+                 surely off, delete the Pod with --force.",
+                pod.name
+            ),
+        ),
+        None => Finding::new(Reason::Terminating, format!("Pod {} is ending.", pod.name)),
+    }
 }
 
 fn ended_badly(container: &ContainerFacts) -> Option<(&ContainerFacts, &Termination)> {

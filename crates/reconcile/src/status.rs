@@ -24,6 +24,7 @@ pub struct StatusTarget {
     name: String,
     uid: String,
     generation: i64,
+    version: Option<String>,
 }
 
 impl StatusTarget {
@@ -37,7 +38,15 @@ impl StatusTarget {
             name: text(&meta.name),
             uid: text(&meta.uid),
             generation: meta.generation.unwrap_or_default(),
+            version: None,
         }
+    }
+
+    /// The same, to be written only while the object is stored in this `metadata.resourceVersion`; else the write ends with a
+    /// conflict, which is retryable.
+    #[must_use]
+    pub fn at(self, version: Option<String>) -> Self {
+        Self { version, ..self }
     }
 
     /// Whether `stored` is another object, or one that somebody has changed since: a status write changes neither.
@@ -67,9 +76,12 @@ struct Body<'a, S> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata<'a> {
     name: &'a str,
     uid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_version: Option<&'a str>,
 }
 
 /// Writes statuses. Cheap to clone.
@@ -108,12 +120,17 @@ impl StatusWriter {
             name,
             uid,
             generation: _,
+            version,
         } = target;
         let failed = |error| ApplyError::classify(&resource.kind, namespace, name, error);
         let body = serde_json::to_vec(&Body {
             api_version: &resource.api_version,
             kind: &resource.kind,
-            metadata: Metadata { name, uid },
+            metadata: Metadata {
+                name,
+                uid,
+                resource_version: version.as_deref(),
+            },
             status: new,
         })
         .map_err(|source| failed(kube::Error::SerdeError(source)))?;

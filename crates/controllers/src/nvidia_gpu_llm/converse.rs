@@ -86,19 +86,26 @@ impl NvidiaGpuLlmReconciler {
         match stored {
             Ok(()) => Ok(ledger),
             Err(error @ ApplyError::Retryable { .. }) => Err(failure(&error)),
-            // Waiting for what only somebody else can mend would hold up the prompts that are left.
+            // It is about the last one: prompts are sent one by one. Waiting for what only somebody else can mend would hold up the prompts that are left.
             Err(error) => {
                 if let Some(last) = ledger.records.last_mut() {
-                    last.message = Some(format!("The whole answer could not be kept: {error}"));
+                    let lost = format!("The whole answer could not be kept: {error}");
+                    let cause = last.message.take().map(|cause| format!("{cause} {lost}"));
+                    last.message = Some(cause.unwrap_or(lost));
                 }
                 Ok(ledger)
             }
         }
     }
 
-    /// Whether the cache knows the latest of the prompts. It is filled from an API server that may itself be behind, and a
-    /// predecessor of this process may have stored an intent just before it ended. Asked only before a prompt is sent.
-    pub(super) async fn is_latest(&self, key: &ObjectKey, resource: &NvidiaGpuLlm) -> Result<bool, Failure> {
+    /// The `resourceVersion` in which the resource is stored, if the cache knows the latest of its prompts. The cache is filled
+    /// from an API server that may itself be behind, and a predecessor of this process may have stored an intent just before
+    /// it ended. Asked only before a prompt is sent.
+    pub(super) async fn latest(
+        &self,
+        key: &ObjectKey,
+        resource: &NvidiaGpuLlm,
+    ) -> Result<Option<String>, Failure> {
         let api: Api<NvidiaGpuLlm> = Api::namespaced(self.client.clone(), &key.namespace);
         let stored = api.get_opt(&key.name).await.map_err(|error| {
             let message = format!("it could not be read before a prompt is sent: {error}");
@@ -113,7 +120,8 @@ impl NvidiaGpuLlmReconciler {
                 status.prompts,
             )
         };
-        Ok(stored.is_some_and(|stored| prompts(&stored) == prompts(resource)))
+        let same = stored.filter(|stored| prompts(stored) == prompts(resource));
+        Ok(same.and_then(|stored| stored.resource_version()))
     }
 
     /// What follows from what is now stored: the next prompt leaves, or the Pod may end.

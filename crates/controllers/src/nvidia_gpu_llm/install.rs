@@ -6,19 +6,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::infra_example_com::v1::NvidiaGpuLlm;
+use api::infra_example_com::v1::{NvidiaGpuLlm, PromptState};
 use diagnosis::{
     Explanation, Input, explain,
     facts::{PodFacts, PodPhase},
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use reconcile::{ApplyError, Failure, ObjectKey, Outcome, finalizer};
+use reconcile::{ApplyError, Failure, ObjectKey, Outcome, StatusTarget, finalizer};
 use serving::plan::ServingPlan;
 
 use super::{
     converse::{prompts, subject_of},
-    make::{Made, is_finished},
+    make::{Made, Wish, is_finished},
     reconcile::NvidiaGpuLlmReconciler,
     run::Step,
     status,
@@ -34,6 +34,7 @@ use crate::{
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
 const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
+const MOMENT: Duration = Duration::from_secs(1);
 /// After this time something that had no effect yet is tried again.
 const RETRY: Duration = Duration::from_secs(3);
 
@@ -48,28 +49,29 @@ impl NvidiaGpuLlmReconciler {
             added.map_err(|error| failure(&error))?;
         }
         let now = Timestamp::now();
-        let pod = self.pod_of(resource);
         let accepted = resource.accept(context, None);
-        let made = match &accepted {
-            Ok(plan) => {
-                let done = self.ledger(key, resource, false).done;
-                Some(self.make(resource, plan, pod.as_deref(), done, now).await)
-            }
-            Err(_) => None,
+        let wish = accepted.as_ref().ok().map(Wish::of).transpose();
+        let wish = wish.map_err(|error| failure(&error))?;
+        let made = match &wish {
+            Some(wish) => Some(self.make(key, resource, wish, now).await),
+            None => None,
         };
         let replacing = made
             .as_ref()
             .is_some_and(|made| made.as_ref().is_ok_and(Made::replaces_pod));
         // What an older Pod says is nothing about what is asked for now.
-        let current = accepted
-            .as_ref()
-            .is_ok_and(|plan| self.has_planned_pod(resource, plan));
-        let subject = pod.as_deref().filter(|_| current && !replacing);
+        let current = wish.is_some_and(|wish| self.has(resource, &wish)) && !replacing;
+        let pod = self.pod_of(resource);
+        let subject = pod.as_deref().filter(|_| current);
         let subject = subject.and_then(|pod| subject_of(pod, &resource.spec.model));
         let heard = self.hear(key, resource, subject.as_ref());
         let explanation = self.explanation(pod.as_ref(), accepted.as_ref().ok(), now);
         let loaded = explanation.serves && matches!(heard, Heard::Loaded { .. });
+        if loaded {
+            self.losses.forget(key);
+        }
         let ledger = self.ledger(key, resource, loaded);
+        let unkept = ledger.unstored.is_some();
         let ledger = self.keep_answers(resource, ledger).await?;
 
         let kept = matches!(&made, Some(Ok(made)) if made.step == Step::Keep);
@@ -88,16 +90,22 @@ impl NvidiaGpuLlmReconciler {
             finished: is_finished(resource) || (kept && succeeded && ledger.done),
             replacing,
         };
+        let verdict = Verdict::of_install(&install);
+        let new = status::installing(resource, &install, &verdict, now);
+        let mut target = StatusTarget::of(resource);
         if let Some(send) = &ledger.send {
-            if !self.is_latest(key, resource).await? {
+            let Some(version) = self.latest(key, resource).await? else {
                 return Ok(Outcome::RequeueAfter(RETRY));
-            }
+            };
+            // Another process that took over meanwhile would have stored an intent of its own.
+            target = target.at(Some(version));
             let generation = resource.metadata.generation.unwrap_or_default();
             self.talks.intend(key, generation, send.index);
         }
-        let verdict = Verdict::of_install(&install);
-        let new = status::installing(resource, &install, &verdict, now);
-        self.store(key, resource, &verdict, &new).await?;
+        if !self.store_at(key, (resource, &target), &verdict, &new).await? {
+            return Ok(Outcome::Done);
+        }
+        self.talks.settle(key);
 
         if let (Some(subject), true) = (&subject, loaded) {
             self.go_on(key, resource, subject, &ledger);
@@ -105,7 +113,12 @@ impl NvidiaGpuLlmReconciler {
         if let Some(Ok(made)) = &made {
             made.done.tell(context, resource);
         }
-        let next = next(&install, made.as_ref(), subject.is_some());
+        let next = if unkept {
+            // The next prompt had to wait for the answer to be kept.
+            Outcome::RequeueAfter(Duration::ZERO)
+        } else {
+            next(&install, made.as_ref(), subject.is_some())
+        };
         match made {
             Some(Err(ApplyError::Terminating { .. })) => Ok(Outcome::RequeueAfter(RETRY)),
             Some(Err(error)) => after_error(&error),
@@ -113,24 +126,14 @@ impl NvidiaGpuLlmReconciler {
         }
     }
 
-    /// The Pod of the resource's `llmName`, if it is the resource's.
-    fn pod_of(&self, resource: &NvidiaGpuLlm) -> Option<Arc<PodFacts>> {
+    /// What the Pod of the resource's `llmName` does, if it is the resource's. Two watches tell of it: they must mean the same
+    /// one.
+    pub(super) fn pod_of(&self, resource: &NvidiaGpuLlm) -> Option<Arc<PodFacts>> {
+        let stored = self.own_pod(resource)?;
         let namespace = resource.namespace().unwrap_or_default();
-        let pods = self
-            .context
-            .caches
-            .pods_of(NVIDIA_GPU_LLM_LABEL, &namespace, &resource.name_any());
-        let child = self
-            .context
-            .caches
-            .child("Pod", &namespace, &resource.spec.llm_name);
-        let owner = child.as_ref().and_then(|child| child.owner.as_ref());
-        // A Pod that a namesake of this resource left behind is not its own.
-        let foreign = owner.is_some_and(|owner| Some(&*owner.uid) != resource.uid().as_deref());
-        let mut named = pods
-            .into_iter()
-            .filter(|pod| *pod.name == *resource.spec.llm_name && !foreign);
-        named.next()
+        let caches = &self.context.caches;
+        let pods = caches.pods_of(NVIDIA_GPU_LLM_LABEL, &namespace, &resource.name_any());
+        pods.into_iter().find(|pod| pod.uid == stored.uid)
     }
 
     fn explanation(
@@ -156,14 +159,20 @@ impl NvidiaGpuLlmReconciler {
 
 /// When to look again, if nothing happens.
 fn next(install: &Install<'_>, made: Option<&Result<Made, ApplyError>>, listening: bool) -> Outcome {
-    let Install { ledger, heard, .. } = install;
+    let ledger = install.ledger;
     let later = matches!(made, Some(Ok(made)) if made.step == Step::ReplaceLater);
     let ending = ledger.done && !install.keep_alive && !install.finished;
-    let asking = !ledger.done && matches!(heard, Heard::Loaded { .. });
-    if later || (listening && (ending || asking)) {
+    // One that did not leave has a message; one that did wakes us when it ends.
+    let mut open = ledger
+        .records
+        .iter()
+        .filter(|record| record.state == PromptState::Sending);
+    let unsent = open.any(|record| record.message.is_some());
+    if later || (listening && (ending || unsent)) {
         Outcome::RequeueAfter(RETRY)
     } else if listening {
-        Outcome::RequeueAfter(heard.patience())
+        // A moment later than the look is due, or it would not be.
+        Outcome::RequeueAfter(install.heard.patience() + MOMENT)
     } else if install.explanation.reason == diagnosis::Reason::Starting {
         Outcome::RequeueAfter(SCHEDULER_PATIENCE)
     } else {

@@ -54,6 +54,9 @@ reasons! {
     OllamaUnreachable: "Ready", Blocked,
         "The Pod is ready, and the operator cannot reach Ollama in it.",
         "Let the operator's Pods reach port 11434 of the namespace's Pods (NetworkPolicies, mesh, routes).";
+    OllamaUnwell: "Ready", Blocked,
+        "The Pod is ready, and what answers in it does not answer as Ollama.",
+        "Follow the words in the message; look at the image and at the container's log.";
     ModelNotPulled: "Ready", Blocked,
         "The model is missing in a Pod that serves, and cannot be pulled again.",
         "Follow Ollama's words in the message; it is tried again by itself.";

@@ -7,9 +7,12 @@ use std::{sync::Arc, time::Duration};
 use api::infra_example_com::v1::{Action, NvidiaGpuLlm, NvidiaGpuLlmStatus};
 use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt};
-use reconcile::{Failure, ObjectKey, Outcome, Reconciler, finalizer::FinalizerWriter};
+use reconcile::{
+    Failure, ObjectKey, Outcome, Reconciler, StatusTarget, finalizer::FinalizerWriter, status::StatusWritten,
+};
 
 use super::{
+    make::Losses,
     neighbours::Neighbours,
     standing::{Claimant, Standing, standing},
     status,
@@ -30,6 +33,7 @@ pub struct NvidiaGpuLlmReconciler {
     pub(super) finalizers: FinalizerWriter,
     pub(super) talks: Talks,
     pub(super) leaving: Leaving,
+    pub(super) losses: Losses,
     neighbours: Neighbours,
 }
 
@@ -41,6 +45,7 @@ impl NvidiaGpuLlmReconciler {
             finalizers: FinalizerWriter::new(client.clone()),
             talks: Talks::new(context.queue.clone()),
             leaving: Leaving::default(),
+            losses: Losses::default(),
             neighbours: Neighbours::default(),
             context,
         }
@@ -74,6 +79,19 @@ impl NvidiaGpuLlmReconciler {
         verdict: &Verdict,
         new: &NvidiaGpuLlmStatus,
     ) -> Result<(), Failure> {
+        let target = StatusTarget::of(resource);
+        self.store_at(key, (resource, &target), verdict, new).await?;
+        Ok(())
+    }
+
+    /// [`Self::store`] with a target of one's own. Returns whether the resource is there to have a status.
+    pub(super) async fn store_at(
+        &self,
+        key: &ObjectKey,
+        (resource, target): (&NvidiaGpuLlm, &StatusTarget),
+        verdict: &Verdict,
+        new: &NvidiaGpuLlmStatus,
+    ) -> Result<bool, Failure> {
         let context = &*self.context;
         let before = (resource.state(), resource.reason());
         let news = News::of(before, (verdict.state, &verdict.reason), || {
@@ -81,12 +99,15 @@ impl NvidiaGpuLlmReconciler {
         });
         let statuses = (resource.status.as_ref(), new);
         let sink = &*context.caches.gpu_llms;
-        if context.report(key, resource, statuses, sink, news).await? {
+        let written = context
+            .report(key, (resource, target), statuses, sink, news)
+            .await?;
+        if written == StatusWritten::Written && resource.spec.action == Action::Install {
             self.wake(key, &resource.spec.llm_name, |other| {
                 other.spec.action != Action::Install
             });
         }
-        Ok(())
+        Ok(written != StatusWritten::Gone)
     }
 
     /// Wakes other resources of an `llmName`.
@@ -131,6 +152,7 @@ impl Reconciler for NvidiaGpuLlmReconciler {
         let Some(resource) = self.known(key) else {
             self.talks.forget(key);
             self.leaving.forget(key);
+            self.losses.forget(key);
             for llm_name in self.neighbours.forget(key) {
                 self.wake(key, &llm_name, |_| true);
             }

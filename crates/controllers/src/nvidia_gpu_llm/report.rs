@@ -89,7 +89,11 @@ fn maker(pod: &Pod) -> Option<&str> {
 fn mirrored(resource: &NvidiaGpuLlm, install: &NvidiaGpuLlm) -> (Verdict, Mirrored) {
     let status = install.status.clone().unwrap_or_default();
     let own = Verdict {
-        state: status.state.unwrap_or(State::Progressing),
+        // The install goes, not the one that reports on it.
+        state: match status.state {
+            None | Some(State::Terminating) => State::Progressing,
+            Some(state) => state,
+        },
         reason: status.reason.unwrap_or_else(|| "Begun".to_owned()),
         sentence: status.message.unwrap_or_else(|| "Work on it begins.".to_owned()),
     };

@@ -6,11 +6,21 @@
 //! (`keepAlive: false`) is made anew when it was lost before it was done, and when it was made for an older spec; when it
 //! failed by itself it stays, and its failure is the answer until the spec changes or somebody deletes it.
 
-use diagnosis::facts::{PodFacts, PodPhase};
+use diagnosis::facts::{ContainerFacts, ContainerRole, ContainerState, PodFacts, PodPhase};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-/// A Pod that ended this soon is not made anew before this time: what ended it at once would end the next one, too.
+/// A Pod is not made anew before its predecessor, and so the cause of its end, is this old; twice that after another loss, and so
+/// on.
 const BREATH: SignedDuration = SignedDuration::from_secs(10);
+/// The longest of these pauses.
+const LONGEST_BREATH: SignedDuration = SignedDuration::from_mins(5);
+
+/// The pause after so many losses in a row.
+pub(super) fn breath(losses: u32) -> SignedDuration {
+    BREATH
+        .checked_mul(1 << losses.min(16))
+        .map_or(LONGEST_BREATH, |pause| pause.min(LONGEST_BREATH))
+}
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +57,8 @@ pub(super) enum Progress {
     Finished,
 }
 
-/// What is to be done with the Pod. `current`: it was made for this generation's spec.
-pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, now: Timestamp) -> Step {
+/// What is to be done with the Pod. `current`: it was made for this generation's spec; `losses`: so many were lost in a row.
+pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, losses: u32, now: Timestamp) -> Step {
     let over = run == Run::Ends(Progress::Finished);
     let go_on = if over { Step::Keep } else { Step::Apply };
     let Some(pod) = pod else { return go_on };
@@ -58,7 +68,8 @@ pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, now: Timesta
     let stays = match (pod.phase, run) {
         (PodPhase::Pending | PodPhase::Running | PodPhase::Unknown, _) => return go_on,
         (_, Run::Serves) => false,
-        (_, Run::Ends(Progress::Finished)) => true,
+        // Whatever this operator would make of the spec today: the run is over.
+        (_, Run::Ends(Progress::Finished)) => return Step::Keep,
         (PodPhase::Succeeded, Run::Ends(progress)) => progress == Progress::Done,
         (PodPhase::Failed, Run::Ends(_)) => failed_by_itself(pod),
     };
@@ -67,7 +78,7 @@ pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, now: Timesta
     }
     let young = pod
         .created
-        .is_some_and(|created| now.duration_since(created) < BREATH);
+        .is_some_and(|created| now.duration_since(created) < breath(losses));
     if young && current {
         Step::ReplaceLater
     } else {
@@ -75,9 +86,15 @@ pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, now: Timesta
     }
 }
 
-/// The kubelet names a reason when a node gave the Pod up: evicted, shut down, refused.
+/// The kubelet names a reason when a node gave the Pod up: evicted, shut down, refused. A pull that failed is the registry's
+/// or the network's doing.
 fn failed_by_itself(pod: &PodFacts) -> bool {
-    pod.reason.is_none()
+    let failed = |container: &ContainerFacts| matches!(&container.state, ContainerState::Terminated(ending) if ending.exit_code != 0);
+    let mut init = pod
+        .containers
+        .iter()
+        .filter(|one| one.role == ContainerRole::Init);
+    pod.reason.is_none() && !init.any(failed)
 }
 
 #[cfg(test)]
@@ -123,7 +140,7 @@ mod tests {
         ];
         let later = Timestamp::from_second(60).unwrap();
         for (pod, (run, current), expected) in cases {
-            let told = step(pod.as_ref(), run, current, later);
+            let told = step(pod.as_ref(), run, current, 0, later);
             assert_eq!(told, expected, "{pod:?} {run:?} {current}");
         }
     }
@@ -135,11 +152,11 @@ mod tests {
             deleting: true,
             ..pod(PodPhase::Running, None)
         };
-        assert_eq!(step(Some(&going), Run::Serves, true, now), Step::Wait);
+        assert_eq!(step(Some(&going), Run::Serves, true, 0, now), Step::Wait);
         let ended = pod(PodPhase::Failed, Some("OutOfmemory"));
-        assert_eq!(step(Some(&ended), Run::Serves, true, now), Step::ReplaceLater);
+        assert_eq!(step(Some(&ended), Run::Serves, true, 0, now), Step::ReplaceLater);
         assert_eq!(
-            step(Some(&ended), Run::Ends(Progress::Open), false, now),
+            step(Some(&ended), Run::Ends(Progress::Open), false, 0, now),
             Step::Replace
         );
     }

@@ -47,7 +47,7 @@ pub(super) fn installing(
     let stored = stored(resource);
     let generation = generation(resource);
     let plan = install.accepted.ok();
-    let done = matches!((&install.accepted, &install.applied), (Ok(_), Some(Ok(()))));
+    let done = matches!((&install.accepted, &install.applied), (Ok(_), Some(Ok(())))) && !install.replacing;
     let findings = [
         accepted_as(&install.accepted, generation),
         applied(install, generation),
@@ -62,7 +62,7 @@ pub(super) fn installing(
             status.observed_generation
         },
         pod_name: install.pod.map(|pod| pod.name.to_string()),
-        model_loaded: (verdict.state == State::Ready || is_loaded(install)).then(|| install.model.to_owned()),
+        model_loaded: is_loaded(install).then(|| install.model.to_owned()),
         gpu_assigned: Some(install.pod.is_some_and(has_gpu)),
         url: plan.and_then(url),
         image: plan.map(|plan| plan.pod.engine.image.clone()).or(status.image),
@@ -77,6 +77,26 @@ pub(super) fn installing(
         },
         ..status
     }
+}
+
+/// What is stored of a server that had the model in memory for this generation. It stands until the server has been asked: a
+/// process that has just begun knows less than its predecessor did.
+pub(super) fn told_of_server(resource: &NvidiaGpuLlm) -> Option<(Verdict, NvidiaGpuLlmStatus)> {
+    let stored = resource.status.as_ref()?;
+    let (state, reason) = (stored.state?, stored.reason.clone()?);
+    let current = stored.started_generation == resource.metadata.generation;
+    let loaded = [Reason::ModelLoaded, Reason::Answering]
+        .iter()
+        .any(|one| one.as_str() == reason);
+    let sentence = stored.message.clone()?;
+    (current && loaded).then(|| {
+        let verdict = Verdict {
+            state,
+            reason,
+            sentence,
+        };
+        (verdict, stored.clone())
+    })
 }
 
 /// Anything else: an install that waits, an uninstall, a deletion.
@@ -105,6 +125,20 @@ pub(super) fn without_pod(resource: &NvidiaGpuLlm, verdict: &Verdict, now: Times
             status.observed_generation
         },
         ..status
+    }
+}
+
+/// An install that does not have its name; its prompts stay as they ended.
+pub(super) fn waiting(
+    resource: &NvidiaGpuLlm,
+    verdict: &Verdict,
+    records: Vec<PromptStatus>,
+    now: Timestamp,
+) -> NvidiaGpuLlmStatus {
+    NvidiaGpuLlmStatus {
+        prompts_generation: (!records.is_empty()).then(|| generation(resource)),
+        prompts: records,
+        ..without_pod(resource, verdict, now)
     }
 }
 
@@ -193,6 +227,11 @@ fn ready(verdict: &Verdict, generation: i64) -> Finding {
 
 fn applied(install: &Install<'_>, generation: i64) -> Finding {
     let (status, reason, message) = match &install.applied {
+        Some(Ok(())) if install.replacing => (
+            false,
+            Reason::Replacing.as_str(),
+            format!("Pod {} is made anew.", install.llm_name),
+        ),
         Some(Ok(())) => (
             true,
             Common::Applied.as_str(),

@@ -54,12 +54,15 @@ impl NvidiaGpuLlmReconciler {
             return Ok(Outcome::Done);
         }
         let context = &*self.context;
-        let pruned = self.remove_own(resource).await;
-        let left = self.left_of(resource);
+        let pruned = self.remove_own(resource, Claims::All).await;
+        let left = self.left_of(resource, Claims::All);
         if !left.is_empty() {
             let verdict = Verdict::going(&left);
             let new = status::without_pod(resource, &verdict, Timestamp::now());
-            self.store(key, resource, &verdict, &new).await?;
+            if let Err(error) = self.store(key, resource, &verdict, &new).await {
+                // Whether it can be told or not, it must not hang.
+                tracing::warn!(object = %key, "what a deletion waits for could not be told: {error}");
+            }
             if self.leaving.waited(key) < PATIENCE {
                 return Ok(Outcome::RequeueAfter(LOOK));
             }
@@ -81,24 +84,54 @@ impl NvidiaGpuLlmReconciler {
         Ok(Outcome::Done)
     }
 
-    /// Deletes all that the resource owns, claims too.
-    pub(super) async fn remove_own(&self, resource: &NvidiaGpuLlm) -> Result<(), reconcile::ApplyError> {
+    /// Deletes what the resource owns.
+    pub(super) async fn remove_own(
+        &self,
+        resource: &NvidiaGpuLlm,
+        claims: Claims,
+    ) -> Result<(), reconcile::ApplyError> {
         let uid = resource.uid().unwrap_or_default();
-        self.context.applier.prune(&uid, &[], PrunePolicy::All).await?;
+        let owned = self.context.applier.owned(&uid);
+        let kept: Vec<(&str, &str)> = owned
+            .iter()
+            .filter(|(kind, child)| !claims.take(resource, kind, &child.name))
+            .map(|(kind, child)| (kind.as_str(), &*child.name))
+            .collect();
+        self.context.applier.prune(&uid, &kept, PrunePolicy::All).await?;
         Ok(())
     }
 
-    /// What the resource owns, as `Kind name`; Pods first.
-    pub(super) fn left_of(&self, resource: &NvidiaGpuLlm) -> Vec<String> {
+    /// What of that is still there, as `Kind name`; Pods first.
+    pub(super) fn left_of(&self, resource: &NvidiaGpuLlm, claims: Claims) -> Vec<String> {
         let uid = resource.uid().unwrap_or_default();
-        let mut left: Vec<String> = self
-            .context
-            .applier
-            .owned(&uid)
-            .into_iter()
+        let owned = self.context.applier.owned(&uid).into_iter();
+        let mut left: Vec<String> = owned
+            .filter(|(kind, child)| claims.take(resource, kind, &child.name))
             .map(|(kind, child)| format!("{kind} {}", child.name))
             .collect();
         left.sort_by_key(|name| (!name.starts_with("Pod "), name.clone()));
         left
+    }
+}
+
+/// Which claims go with the other objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claims {
+    /// All: the resource goes.
+    All,
+    /// The one of its `llmName`, which is what an `uninstall` is about; not those of former names.
+    OfName,
+    /// None: whoever has the name says nothing about its data.
+    None,
+}
+
+impl Claims {
+    fn take(self, resource: &NvidiaGpuLlm, kind: &str, name: &str) -> bool {
+        kind != "PersistentVolumeClaim"
+            || match self {
+                Self::All => true,
+                Self::OfName => name == resource.spec.llm_name,
+                Self::None => false,
+            }
     }
 }

@@ -12,10 +12,15 @@ use kube::ResourceExt;
 use reconcile::{ApplyError, Failure, ObjectKey, Outcome, cache::ChildHead};
 
 use super::{
-    converse::answers_name, reconcile::NvidiaGpuLlmReconciler, standing::Standing, status, terminate::LOOK,
+    converse::answers_name,
+    reasons::Reason,
+    reconcile::NvidiaGpuLlmReconciler,
+    standing::Standing,
+    status,
+    terminate::{Claims, LOOK},
     verdict::Verdict,
 };
-use crate::{context::failure, kinds::NVIDIA_GPU_LLM};
+use crate::{context::failure, kinds::NVIDIA_GPU_LLM, serving_kind::ServingRoot};
 
 /// Kinds of what is made under an `llmName`.
 const KINDS: [&str; 4] = ["Pod", "Service", "PersistentVolumeClaim", "NetworkPolicy"];
@@ -29,10 +34,16 @@ impl NvidiaGpuLlmReconciler {
         standing: &Standing,
     ) -> Result<Outcome, Failure> {
         self.talks.silence(key);
-        let removed = self.remove_own(resource).await;
-        let left = self.left_of(resource);
+        let claims = match standing {
+            Standing::HeldDown { .. } => Claims::OfName,
+            _ => Claims::None,
+        };
+        // What was asked before is settled as long as this process knows how it ended.
+        let records = self.ledger(key, resource, false).records;
+        let removed = self.remove_own(resource, claims).await;
+        let left = self.left_of(resource, claims);
         if let Some(verdict) = Verdict::of_waiting(&resource.spec.llm_name, standing, &left) {
-            let new = status::without_pod(resource, &verdict, Timestamp::now());
+            let new = status::waiting(resource, &verdict, records, Timestamp::now());
             self.store(key, resource, &verdict, &new).await?;
         }
         removed.map_err(|error| failure(&error))?;
@@ -49,13 +60,14 @@ impl NvidiaGpuLlmReconciler {
     ) -> Result<Outcome, Failure> {
         self.talks.silence(key);
         // It may have been an install before.
-        let removed = self.remove_own(resource).await;
+        let removed = self.remove_own(resource, Claims::OfName).await;
         let abandoned = self.remove_abandoned(resource).await;
         let left = self.left_under(resource, superseded_by);
         let going = !left.is_empty();
         let left: Vec<String> = left
             .iter()
             .map(|(kind, child)| format!("{kind} {}", child.name))
+            .chain(self.running(key, held))
             .collect();
         let verdict = Verdict::of_uninstall(&resource.spec.llm_name, held, superseded_by, &left);
         let new = status::without_pod(resource, &verdict, Timestamp::now());
@@ -67,6 +79,21 @@ impl NvidiaGpuLlmReconciler {
         } else {
             Outcome::Done
         })
+    }
+
+    /// Of the installs that are held down those that do not know it yet: they may be about to make something.
+    fn running(&self, key: &ObjectKey, held: &[String]) -> Vec<String> {
+        let caches = &self.context.caches;
+        let installs = held
+            .iter()
+            .filter_map(|name| caches.gpu_llms.get(&key.namespace, name));
+        let running = installs.filter(|install| {
+            install.metadata.deletion_timestamp.is_none()
+                && install.reason() != Some(Reason::HeldDown.as_str())
+        });
+        running
+            .map(|install| format!("what {} runs", install.name_any()))
+            .collect()
     }
 
     /// Deletes what nobody else would: it belongs to a resource that has another `llmName` now, or only looks.

@@ -6,7 +6,10 @@ use api::{
     infra_example_com::v1::{Phase, PromptState},
     shared::State,
 };
-use diagnosis::{Explanation, facts::PodFacts};
+use diagnosis::{
+    Explanation,
+    facts::{PodFacts, PodPhase},
+};
 use reconcile::ApplyError;
 use serving::plan::ServingPlan;
 
@@ -78,7 +81,12 @@ impl Verdict {
                 reason: rejection.reason().as_str().to_owned(),
                 sentence: rejection.to_string(),
             },
-            (Ok(_), Some(Err(ApplyError::Terminating { .. }))) => Self::replacing(install.llm_name),
+            (Ok(_), Some(Err(ApplyError::Terminating { kind, .. }))) if kind == "Pod" => {
+                Self::of_ending(install)
+            }
+            (Ok(_), Some(Err(error @ ApplyError::Terminating { .. }))) => {
+                Self::new(Reason::Replacing, error.to_string())
+            }
             // The API server's trouble passes: what runs is told as it is.
             (Ok(_), Some(Err(ApplyError::Retryable { .. }))) if install.pod.is_some() => {
                 Self::of_pod(install)
@@ -96,11 +104,21 @@ impl Verdict {
         }
     }
 
-    fn replacing(llm_name: &str) -> Self {
-        Self::new(
-            Reason::Replacing,
-            format!("Pod {llm_name} is ending, and is made anew when it is gone."),
-        )
+    /// A Pod that makes room for its successor; why it ended is told as long as it is there.
+    fn of_ending(install: &Install<'_>) -> Self {
+        let Install { llm_name, pod, .. } = install;
+        let ended = pod.is_some_and(|pod| pod.phase == PodPhase::Failed && !pod.deleting);
+        let stuck = install.explanation.reason == diagnosis::Reason::NodeLost;
+        if ended || stuck {
+            let then = if stuck { "" } else { " It is made anew." };
+            return Self {
+                state: state_of(install.explanation.state),
+                reason: install.explanation.reason.as_str().to_owned(),
+                sentence: format!("{}{then}", install.explanation.message),
+            };
+        }
+        let sentence = format!("Pod {llm_name} is ending, and is made anew when it is gone.");
+        Self::new(Reason::Replacing, sentence)
     }
 
     fn of_pod(install: &Install<'_>) -> Self {
@@ -111,7 +129,7 @@ impl Verdict {
             return Self::new(Reason::Finished, sentence);
         }
         if install.replacing || install.pod.is_some_and(|pod| pod.deleting) {
-            return Self::replacing(llm_name);
+            return Self::of_ending(install);
         }
         if !install.explanation.serves {
             return match (install.explanation.reason, install.heard) {
@@ -152,6 +170,10 @@ impl Verdict {
                      reach port {} there.",
                     super::accept::PORT
                 ),
+            ),
+            Heard::Unwell(words) => Self::new(
+                Reason::OllamaUnwell,
+                format!("Pod {llm_name} is ready, but does not answer as Ollama: {words}"),
             ),
             Heard::NotPulled(words) => Self::new(
                 Reason::ModelNotPulled,
@@ -316,7 +338,7 @@ impl Verdict {
 /// Whether something outside the resource may come without anybody changing the resource: room, a name, a volume.
 fn waits(reason: &str) -> bool {
     use diagnosis::Reason as Seen;
-    const WAITING: [Seen; 25] = [
+    const WAITING: [Seen; 26] = [
         Seen::GpusTaken,
         Seen::NoSuchGpu,
         Seen::InsufficientCpu,
@@ -342,6 +364,7 @@ fn waits(reason: &str) -> bool {
         Seen::QuotaExceeded,
         Seen::NodeLost,
         Seen::Evicted,
+        Seen::DiskPressure,
     ];
     reason == Reason::NameTaken.as_str() || WAITING.iter().any(|seen| seen.as_str() == reason)
 }

@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use api::shared::State;
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{ApplyError, Failure, ObjectKey, Outcome as Next, Reconciler};
+use reconcile::{ApplyError, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget};
 use serving::{
     plan::ServingPlan,
     request::{Identity, PodForm},
@@ -163,7 +163,13 @@ async fn write<K: ServingKind>(
     });
     let statuses = (resource.status(), &status);
     context
-        .report(key, resource, statuses, &**K::cache(&context.caches), news)
+        .report(
+            key,
+            (resource, &StatusTarget::of(resource)),
+            statuses,
+            &**K::cache(&context.caches),
+            news,
+        )
         .await?;
     Ok(())
 }

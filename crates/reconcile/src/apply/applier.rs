@@ -10,7 +10,7 @@ use super::{
     desired::{Bind, DesiredError, DesiredObject, RELEASED, Released},
     diff,
     error::{ApplyError, is_about_uid},
-    replace::changeable,
+    replace::Images,
     request,
 };
 use crate::cache::{ChildHead, ChildView, Writing};
@@ -62,6 +62,8 @@ pub struct Applier {
     pub(super) client: Client,
     pub(super) views: Vec<Arc<dyn ChildView>>,
     verified: Mutex<HashMap<Box<str>, Verified>>,
+    /// Of objects that are replaced: their images when we last wrote or first saw them, by uid.
+    pub(super) images: Mutex<HashMap<Box<str>, Images>>,
 }
 
 impl fmt::Debug for Applier {
@@ -79,6 +81,7 @@ impl Applier {
             client,
             views,
             verified: Mutex::new(HashMap::new()),
+            images: Mutex::new(HashMap::new()),
         }
     }
 
@@ -90,6 +93,12 @@ impl Applier {
             Some(child) => self.bring_in_line(view, desired, child).await,
             None => self.create(view, desired).await,
         }
+    }
+
+    /// Whether the caches know the object, ours or not.
+    pub fn has(&self, desired: &DesiredObject) -> bool {
+        let view = self.view(desired);
+        view.is_ok_and(|view| view.child(desired.namespace(), desired.name()).is_some())
     }
 
     fn view(&self, desired: &DesiredObject) -> Result<&Arc<dyn ChildView>, ApplyError> {
@@ -137,6 +146,9 @@ impl Applier {
         } else {
             desired
         };
+        if desired.is_replaceable() {
+            return self.bring_replaceable_in_line(view, desired, child).await;
+        }
         if self.is_verified(desired, &child) {
             return Ok(Applied {
                 change: ChangeMade::None,
@@ -162,13 +174,6 @@ impl Applier {
                     );
                 }
             }
-        }
-        if desired.is_replaceable() {
-            return if same_wish {
-                self.mend(view, desired, &child).await
-            } else {
-                self.change_or_replace(view, desired, child).await
-            };
         }
         self.hand_over(view, desired, &child).await?;
         Ok(Applied {
@@ -309,12 +314,7 @@ impl Applier {
 
 fn difference(desired: &DesiredObject, child: &ChildHead) -> Result<Option<String>, serde_json::Error> {
     let observed: Value = serde_json::from_slice(&child.content)?;
-    let wanted = desired.tree()?;
-    Ok(if desired.is_replaceable() {
-        diff::first_difference(&changeable(&wanted), &observed)
-    } else {
-        diff::first_difference(&wanted, &observed)
-    })
+    Ok(diff::first_difference(&desired.tree()?, &observed))
 }
 
 /// Whether the server refuses the content, and not the incarnation that it was meant for.
@@ -332,6 +332,10 @@ fn owner_words(child: &ChildHead) -> String {
 /// Whether the child may be written to: it is our resource's, and stays.
 pub(super) fn check_ours(desired: &DesiredObject, child: &ChildHead) -> Result<(), ApplyError> {
     let (kind, name) = (desired.kind().to_owned(), desired.name().to_owned());
+    // First: what is on its way out makes room, whosever it is.
+    if child.deleting {
+        return Err(ApplyError::Terminating { kind, name });
+    }
     let owner = child.owner.as_ref();
     if owner.is_none_or(|owner| &*owner.uid != desired.owner_uid()) {
         return Err(ApplyError::NameTaken {
@@ -339,9 +343,6 @@ pub(super) fn check_ours(desired: &DesiredObject, child: &ChildHead) -> Result<(
             name,
             owner: owner_words(child),
         });
-    }
-    if child.deleting {
-        return Err(ApplyError::Terminating { kind, name });
     }
     Ok(())
 }

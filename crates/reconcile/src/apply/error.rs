@@ -143,6 +143,11 @@ impl ApplyError {
         }
     }
 
+    /// Whether it is the API server's passing trouble, and nobody's to mend.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Retryable { .. })
+    }
+
     /// How long the server wants to be left alone; zero when it did not say.
     pub fn retry_after(&self) -> Duration {
         match self {
@@ -218,6 +223,8 @@ fn is_immutable(message: &str) -> bool {
         "is forbidden after creation",
         "may not change once set",
         "pod updates may not change fields",
+        "pod updates may not add or remove containers",
+        "existing toleration can not be modified",
     ]
     .iter()
     .any(|phrase| message.contains(phrase))

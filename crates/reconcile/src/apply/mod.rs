@@ -12,6 +12,7 @@ mod found;
 mod managed;
 mod prune;
 mod quantity;
+mod quota;
 mod replace;
 mod request;
 

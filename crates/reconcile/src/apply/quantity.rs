@@ -37,7 +37,8 @@ pub(super) fn nano(value: &Value) -> Option<i128> {
     }
 }
 
-fn parse(text: &str) -> Option<i128> {
+/// [`nano`] of a text.
+pub(super) fn parse(text: &str) -> Option<i128> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -1,52 +1,116 @@
-//! Objects that Kubernetes hardly lets change, such as a Pod: changed in place where that is allowed, else deleted, so that
+//! Objects that Kubernetes hardly lets change, such as a Pod: changed in place where that restarts nothing, else deleted, so that
 //! they are made anew when they are gone.
 //!
-//! In: such an object as desired, and as it is. Out: one write, or a deletion; never a deletion when its successor would be
-//! refused, and never one because of what somebody else has changed: that is mended in place or left.
+//! In: such an object as desired, and as it is. Out: at most one write or deletion. There is never a deletion when the successor
+//! would be refused, and never one because of what an admission plugin has put into the object when it was made.
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    applier::{Applied, Applier, ChangeMade, REPAIR_MANAGER, failed, unserialisable},
+    applier::{Applied, Applier, ChangeMade, failed, unserialisable},
     desired::{Bind, DesiredObject},
+    diff,
     error::ApplyError,
-    request,
+    quota, request,
 };
-use crate::cache::{ChildHead, ChildView, Writing};
+use crate::{
+    FIELD_MANAGER,
+    cache::{ChildHead, ChildView, Writing},
+};
 
 /// End of the name under which the successor is tried out; no object of it is ever stored.
 const TRIAL: &str = "-trial";
 /// Longest name of an object without that end.
 const LONGEST_NAME: usize = 253 - TRIAL.len();
 
+/// Images of an object's containers, in its order.
+pub(super) type Images = Vec<Box<str>>;
+
 impl Applier {
-    /// Makes the object as desired, or deletes it when that cannot be.
-    pub(super) async fn change_or_replace(
+    pub(super) async fn bring_replaceable_in_line(
         &self,
         view: &Arc<dyn ChildView>,
         desired: &DesiredObject,
         child: Arc<ChildHead>,
     ) -> Result<Applied, ApplyError> {
-        let refusal = match self.write(view, desired, Bind::Uid(&child.uid)).await {
-            Ok(child) => {
-                return Ok(Applied {
-                    change: ChangeMade::Updated,
-                    child,
-                });
-            }
-            Err(error) => failed(desired, error),
-        };
-        if !matches!(refusal, ApplyError::Immutable { .. }) {
-            return Err(refusal);
+        let unreadable = |source| unserialisable(desired, source);
+        let observed: Value = serde_json::from_slice(&child.content).map_err(unreadable)?;
+        let wanted = desired.tree().map_err(unreadable)?;
+        if child.applied.as_deref() != Some(desired.hash()) {
+            return if images(&wanted) == images(&observed) {
+                self.change_or_replace(view, desired, child).await
+            } else {
+                // In place, the old container would serve on for a while under the new name.
+                self.retire(view, desired, child).await
+            };
         }
-        self.try_out(desired).await?;
+        if self.images_changed(&child, &observed) {
+            return self.retire(view, desired, child).await;
+        }
+        let metadata = json!({"metadata": wanted["metadata"]});
+        match diff::first_difference(&metadata, &observed) {
+            None => Ok(Applied {
+                change: ChangeMade::None,
+                child,
+            }),
+            Some(path) => {
+                tracing::info!(
+                    kind = desired.kind(),
+                    name = desired.name(),
+                    namespace = desired.namespace(),
+                    "repairing drift at {path}"
+                );
+                self.mend(view, desired, metadata, &child).await
+            }
+        }
+    }
+
+    /// Whether somebody has changed an image since we last wrote the object, or first saw it. What an admission plugin makes
+    /// of our images when the object is made is no change.
+    fn images_changed(&self, child: &ChildHead, observed: &Value) -> bool {
+        let now = images(observed);
+        let mut known = self.images.lock();
+        let count: usize = self.views.iter().map(|view| view.count()).sum();
+        // Those that are gone leave their entry behind.
+        if known.len() > count + 1024 {
+            known.clear();
+        }
+        *known.entry(child.uid.clone()).or_insert_with(|| now.clone()) != now
+    }
+
+    /// Makes the object as desired, or deletes it when that cannot be.
+    async fn change_or_replace(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        child: Arc<ChildHead>,
+    ) -> Result<Applied, ApplyError> {
+        match self.write(view, desired, Bind::Uid(&child.uid)).await {
+            Ok(child) => Ok(Applied {
+                change: ChangeMade::Updated,
+                child,
+            }),
+            Err(error) => match failed(desired, error) {
+                ApplyError::Immutable { .. } => self.retire(view, desired, child).await,
+                refusal => Err(refusal),
+            },
+        }
+    }
+
+    async fn retire(
+        &self,
+        view: &Arc<dyn ChildView>,
+        desired: &DesiredObject,
+        child: Arc<ChildHead>,
+    ) -> Result<Applied, ApplyError> {
+        self.try_out(desired, &child).await?;
         tracing::info!(
             kind = desired.kind(),
             name = desired.name(),
             namespace = desired.namespace(),
-            "replacing it: what is asked for cannot be changed in place"
+            "replacing it: what is asked for cannot be had by a change in place"
         );
         self.delete(view.resource(), &child).await?;
         Ok(Applied {
@@ -55,11 +119,11 @@ impl Applier {
         })
     }
 
-    /// Whether the API server would take the object. A full quota says nothing: the old one counts until it is gone.
-    async fn try_out(&self, desired: &DesiredObject) -> Result<(), ApplyError> {
+    /// Whether the API server would take the object once `child` is gone.
+    async fn try_out(&self, desired: &DesiredObject, child: &ChildHead) -> Result<(), ApplyError> {
         let mut trial = desired.clone();
         let name: String = desired.name().chars().take(LONGEST_NAME).collect();
-        trial.meta.name = Some(name.clone() + TRIAL);
+        trial.meta.name = Some(name + TRIAL);
         let body = trial
             .body(Bind::Create)
             .map_err(|source| unserialisable(desired, source))?;
@@ -67,32 +131,32 @@ impl Applier {
         match request::try_apply(&self.client, &desired.resource, place, body).await {
             Ok(_) => Ok(()),
             Err(error) => match failed(desired, error) {
-                ApplyError::QuotaExceeded { .. } => Ok(()),
+                ApplyError::QuotaExceeded { message, .. } if quota::has_room_without(&message, child) => {
+                    Ok(())
+                }
                 refusal => Err(refusal),
             },
         }
     }
 
-    /// Puts right what somebody has changed, as far as it can be changed: labels, annotations, owner, images. Others' entries
-    /// in lists stay: an admission plugin may have put them there, and would again.
-    pub(super) async fn mend(
+    /// Puts right what somebody has changed in the metadata.
+    async fn mend(
         &self,
         view: &Arc<dyn ChildView>,
         desired: &DesiredObject,
+        mut body: Value,
         child: &ChildHead,
     ) -> Result<Applied, ApplyError> {
         let unreadable = |source| unserialisable(desired, source);
-        let mut body = changeable(&desired.tree().map_err(unreadable)?);
         body["metadata"]["uid"] = json!(child.uid);
         let body = serde_json::to_vec(&body).map_err(unreadable)?;
         let place = (desired.namespace(), desired.name());
         let writing = Writing::begin(view.as_ref(), place.0, place.1);
-        let raw = request::strategic_merge_as(&self.client, REPAIR_MANAGER, &desired.resource, place, body)
+        let raw = request::strategic_merge_as(&self.client, FIELD_MANAGER, &desired.resource, place, body)
             .await
             .map_err(|error| failed(desired, error))?;
         let child = raw.head().map_err(unreadable)?;
         writing.succeeded(&raw);
-        self.remember(desired, &child);
         Ok(Applied {
             change: ChangeMade::Repaired,
             child,
@@ -100,46 +164,12 @@ impl Applier {
     }
 }
 
-/// The part of an object that can be changed, and is looked at for changes that somebody made: metadata and images.
-pub(super) fn changeable(tree: &Value) -> Value {
-    let mut spec = Map::new();
-    for list in ["containers", "initContainers"] {
-        let containers = tree["spec"][list].as_array();
-        let images: Vec<Value> = containers
-            .into_iter()
-            .flatten()
-            .map(|container| json!({"name": container["name"], "image": container["image"]}))
-            .collect();
-        if !images.is_empty() {
-            spec.insert(list.to_owned(), images.into());
-        }
-    }
-    json!({"metadata": tree["metadata"], "spec": spec})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_metadata_and_images_are_looked_at() {
-        let pod = json!({
-            "metadata": {"labels": {"a": "b"}},
-            "spec": {
-                "tolerations": [{"key": "x"}],
-                "containers": [{"name": "c", "image": "i", "args": ["--x"]}],
-                "initContainers": [{"name": "d", "image": "j", "env": []}],
-            },
-        });
-        assert_eq!(
-            changeable(&pod),
-            json!({
-                "metadata": {"labels": {"a": "b"}},
-                "spec": {
-                    "containers": [{"name": "c", "image": "i"}],
-                    "initContainers": [{"name": "d", "image": "j"}],
-                },
-            })
-        );
-    }
+fn images(tree: &Value) -> Images {
+    ["initContainers", "containers"]
+        .iter()
+        .filter_map(|list| tree["spec"][list].as_array())
+        .flatten()
+        .filter_map(|container| container["image"].as_str())
+        .map(Into::into)
+        .collect()
 }

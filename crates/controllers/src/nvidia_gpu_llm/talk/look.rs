@@ -32,7 +32,8 @@ pub(super) async fn look(talks: &Talks, key: &ObjectKey, subject: &Subject) {
 async fn serve(talks: &Talks, key: &ObjectKey, subject: &Subject, server: &Ollama) -> Heard {
     let model = subject.model.as_str();
     match server.models().await {
-        Err(error) => return Heard::Unreachable(error.to_string()),
+        Err(error) if error.is_unreachable() => return Heard::Unreachable(error.to_string()),
+        Err(error) => return Heard::Unwell(error.to_string()),
         Ok(models) if has_model(&models, model) => {}
         Ok(_) => {
             if let Err(error) = server.pull(model, teller(talks, key, subject)).await {

@@ -70,6 +70,8 @@ pub(super) enum Heard {
     },
     /// The server could not be asked; why.
     Unreachable(String),
+    /// The server answers, and not as Ollama does when it is well; what it says.
+    Unwell(String),
     /// The model cannot be pulled; the server's words.
     NotPulled(String),
     /// The model is there and cannot be loaded; the server's words.
@@ -77,11 +79,22 @@ pub(super) enum Heard {
 }
 
 impl Heard {
+    /// Whether the other is no news: of one kind of trouble the first words stay, since they may name an amount or a time.
+    fn says(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unreachable(_), Self::Unreachable(_))
+            | (Self::Unwell(_), Self::Unwell(_))
+            | (Self::NotPulled(_), Self::NotPulled(_))
+            | (Self::NotLoaded(_), Self::NotLoaded(_)) => true,
+            _ => self == other,
+        }
+    }
+
     /// After this time there is something to ask again.
     pub(super) fn patience(&self) -> Duration {
         match self {
             Self::Unreachable(_) => UNREACHED,
-            Self::NotPulled(_) | Self::NotLoaded(_) => REFUSED,
+            Self::Unwell(_) | Self::NotPulled(_) | Self::NotLoaded(_) => REFUSED,
             Self::Nothing | Self::Pulling(_) | Self::Loading | Self::Loaded { .. } => AGAIN,
         }
     }
@@ -192,7 +205,7 @@ impl Talks {
         }
         // The pause before the next question begins when this one has its answer.
         talk.looked = Some(Instant::now());
-        if talk.heard != heard {
+        if !talk.heard.says(&heard) {
             talk.heard = heard;
             drop(talks);
             self.queue.add(key.clone());

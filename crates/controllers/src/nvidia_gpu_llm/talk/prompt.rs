@@ -61,6 +61,16 @@ impl Talks {
         tried.is_none_or(|tried| tried.elapsed() >= RETRY)
     }
 
+    /// What a prompt ended with is stored, and need not be remembered.
+    pub(in crate::nvidia_gpu_llm) fn settle(&self, key: &ObjectKey) {
+        if let Some(talk) = self.talks.lock().get_mut(key)
+            && let Memory::Ended { outcome, .. } = &talk.memory
+            && !matches!(outcome, Outcome::NotSent { .. })
+        {
+            talk.memory = Memory::Nothing;
+        }
+    }
+
     /// Notes that the intent to send is about to be stored.
     pub(in crate::nvidia_gpu_llm) fn intend(&self, key: &ObjectKey, generation: i64, index: i32) {
         if let Some(talk) = self.talks.lock().get_mut(key) {
