@@ -20,7 +20,7 @@ use crate::{
     observe::{Fleet, Interval, Phase, Snapshot},
     targets::Targets,
 };
-use window::Window;
+pub(crate) use window::Window;
 
 /// How many replicas there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,14 @@ pub struct Config {
 
 /// How often the rate may exceed what was prepared for, unless told.
 pub const DEFAULT_RISK: f64 = 0.05;
-/// Seconds for which fewer replicas must have been enough: the start-up time, but within these.
-const SHRINK_AFTER: (f64, f64) = (60.0, 300.0);
+/// For how long fewer replicas must have been enough: half the start-up time, but within these.
+const SHRINK_AFTER: (Duration, Duration) = (Duration::from_secs(45), Duration::from_mins(5));
+/// Never more is risked.
+const MOST_RISK: f64 = 0.5;
+/// Share of the allowance that counts as spent even when nobody was late.
+const LEAST_SPENT: f64 = 0.1;
+/// Largest margin on a forecast at the usual risk.
+const MARGIN: f64 = 0.2;
 /// Seconds in which requests that wait should be worked off.
 const WORK_OFF: f64 = 60.0;
 
@@ -74,17 +80,12 @@ pub struct Planner {
 impl Planner {
     /// Knows nothing but what it is told.
     pub fn new(config: Config) -> Self {
-        let risk = if config.risk.is_finite() {
-            config.risk
-        } else {
-            DEFAULT_RISK
-        };
         Self {
             config,
             fleet: Fleet::default(),
-            estimator: Estimator::new(config.expected, &config.targets),
+            estimator: Estimator::new(config.expected, slow_share(&config)),
             startup: Startup::new(config.startup),
-            forecaster: Forecaster::new(1.0 - risk, config.startup.as_secs_f64()),
+            forecaster: Forecaster::new(config.startup.as_secs_f64()),
             window: Window::default(),
             latency_seen: false,
         }
@@ -94,7 +95,7 @@ impl Planner {
     pub fn decide(&mut self, snapshot: &Snapshot, bounds: Bounds) -> Decision {
         let interval = self.fleet.observe(snapshot);
         self.startup.observe(snapshot);
-        self.estimator.learn(&interval);
+        self.estimator.learn(&interval, &self.config.targets);
         self.latency_seen |= interval
             .active
             .iter()
@@ -113,6 +114,19 @@ impl Planner {
         .explain()
     }
 
+    /// How often the rate may exceed what is prepared for. While fewer requests are late than may be, more is risked; the
+    /// allowance is there to be used.
+    fn risk(&self) -> f64 {
+        let allowance = self.config.targets.allowance();
+        let spent = self.estimator.late(&self.config.targets) / allowance;
+        (knob(&self.config) / (spent + LEAST_SPENT)).clamp(0.001, MOST_RISK)
+    }
+
+    /// The factor that margins stay below: beyond it, idle replicas cost more than a burst that comes now and then.
+    fn most_margin(&self) -> f64 {
+        1.0 + MARGIN * (DEFAULT_RISK / knob(&self.config)).sqrt()
+    }
+
     /// Learns the rate and puts together what the decision is made from. Without counted arrivals, requests inside over
     /// the time that one stays are the rate.
     fn inputs(&mut self, snapshot: &Snapshot, interval: &Interval, capacity: &Capacity) -> Inputs {
@@ -125,7 +139,9 @@ impl Planner {
         if let Some(rate) = arrivals {
             self.forecaster.learn(interval.seconds, rate, lead, startup);
         }
-        let outlook = self.forecaster.outlook(lead, startup);
+        let outlook = self
+            .forecaster
+            .outlook(lead, startup, self.risk(), self.most_margin());
         let (prompt_tokens, output_tokens) = self.estimator.lengths();
         let (unloaded_step_seconds, utilization) = self.estimator.load();
         let throughput = self
@@ -162,20 +178,17 @@ impl Planner {
         bounds: Bounds,
     ) -> (u32, Reason) {
         let current = inputs.current;
-        let blind = interval.scraped == 0 && current > 0;
-        if blind || interval.seconds <= 0.0 {
-            let reason = if inputs.unseen > 0 {
-                Reason::ScrapeFailed
-            } else {
-                Reason::Enough
-            };
+        if let Some(reason) = holds(interval, current) {
             return (bounds.apply(current), reason);
         }
         let for_rate = num::whole_replicas(inputs.for_rate.max(inputs.for_throughput));
         let for_queue = num::whole_replicas(inputs.for_queue);
         let needed = for_rate.max(for_queue).max(1);
-        let startup = inputs.startup_seconds.clamp(SHRINK_AFTER.0, SHRINK_AFTER.1);
-        let lately = self.window.highest(now, Duration::from_secs_f64(startup), needed);
+        let startup = Duration::from_secs_f64(inputs.startup_seconds.min(3600.0));
+        let enough_for = (startup / 2).clamp(SHRINK_AFTER.0, SHRINK_AFTER.1);
+        let lately = self
+            .window
+            .highest(now, enough_for, startup + self.config.lead, needed);
         let wanted = if needed >= current {
             needed
         } else {
@@ -205,6 +218,37 @@ impl Planner {
         };
         (replicas, reason)
     }
+}
+
+/// Why nothing can be decided, if so.
+fn holds(interval: &Interval, current: u32) -> Option<Reason> {
+    if interval.scraped == 0 && current > 0 {
+        let failed = interval.unseen > 0;
+        return Some(if failed {
+            Reason::ScrapeFailed
+        } else {
+            Reason::Enough
+        });
+    }
+    if interval.scraped > 0 && interval.telling == 0 {
+        return Some(Reason::NotObservable);
+    }
+    (interval.seconds <= 0.0).then_some(Reason::Enough)
+}
+
+/// The one knob, made safe.
+fn knob(config: &Config) -> f64 {
+    let risk = if config.risk.is_finite() {
+        config.risk
+    } else {
+        DEFAULT_RISK
+    };
+    risk.clamp(1e-4, 1.0)
+}
+
+/// Share of requests that may be slow while the load is as expected: the allowance, less of it when less is risked.
+fn slow_share(config: &Config) -> f64 {
+    config.targets.allowance() * (knob(config) / DEFAULT_RISK).min(1.0)
 }
 
 /// Replicas for what is inside: those that run prove how busy replicas are, those that wait come on top.

@@ -26,6 +26,10 @@ use tail::Tail;
 const MIX_HALF_LIFE: f64 = 600.0;
 /// Requests that the expected lengths are worth.
 const MIX_WORTH: f64 = 20.0;
+/// Seconds after which late requests count half.
+const LATE_HALF_LIFE: f64 = 1800.0;
+/// Seconds that the first belief, as many late as may be, is worth.
+const LATE_WORTH: f64 = 300.0;
 /// Requests that must have been seen before their times to first token count.
 const TTFT_FEWEST: f64 = 50.0;
 
@@ -55,6 +59,7 @@ pub struct Estimator {
     output: f64,
     cache_per_request: Mean,
     utilization: f64,
+    late: Mean,
 }
 
 /// A mean whose past fades.
@@ -83,8 +88,8 @@ impl Mean {
 }
 
 impl Estimator {
-    /// Knows nothing but what is expected. Expectations that are not positive numbers count as a small model's.
-    pub fn new(expected: Expected, targets: &Targets) -> Self {
+    /// Knows nothing but what is expected; `slow_share` of requests count as the slow ones. Expectations that are not positive numbers count as a small model's.
+    pub fn new(expected: Expected, slow_share: f64) -> Self {
         let or = |value: f64, otherwise: f64| {
             if value.is_finite() && value > 0.0 {
                 value
@@ -107,7 +112,7 @@ impl Estimator {
         Self {
             expected,
             learner: Learner::new(),
-            tail: Tail::new(targets.allowance()),
+            tail: Tail::new(slow_share),
             ttft: Histogram::default(),
             ttft_utilization: Mean::default(),
             requests: MIX_WORTH,
@@ -115,11 +120,16 @@ impl Estimator {
             output: MIX_WORTH * expected.output_tokens,
             cache_per_request: Mean::default(),
             utilization: 0.0,
+            late: Mean {
+                sum: LATE_WORTH * slow_share,
+                weight: LATE_WORTH,
+            },
         }
     }
 
     /// Learns from what happened.
-    pub fn learn(&mut self, interval: &Interval) {
+    pub fn learn(&mut self, interval: &Interval, targets: &Targets) {
+        self.learn_lateness(interval, targets);
         let fade = 0.5_f64.powf(interval.seconds.max(0.0) / MIX_HALF_LIFE);
         self.learner.age(interval.seconds);
         self.ttft.fade(fade);
@@ -187,6 +197,35 @@ impl Estimator {
             self.ttft.merge(added);
             self.ttft_utilization.add(self.utilization, added.count);
         }
+    }
+
+    /// Share of requests beyond the targets, as far as buckets tell.
+    fn learn_lateness(&mut self, interval: &Interval, targets: &Targets) {
+        self.late
+            .fade(0.5_f64.powf(interval.seconds.max(0.0) / LATE_HALF_LIFE));
+        let total = |pick: fn(&Activity) -> Option<&Histogram>| {
+            let mut sum = Histogram::default();
+            interval
+                .active
+                .iter()
+                .filter_map(pick)
+                .for_each(|added| sum.merge(added));
+            sum
+        };
+        let late = |histogram: &Histogram, target: Option<std::time::Duration>| {
+            target.and_then(|target| histogram.share_late(target.as_secs_f64()))
+        };
+        let ttft = late(&total(|activity| activity.ttft.as_ref()), targets.ttft);
+        let per_token = late(&total(|activity| activity.per_token.as_ref()), targets.per_token);
+        if ttft.is_some() || per_token.is_some() {
+            let either = ttft.unwrap_or(0.0) + per_token.unwrap_or(0.0);
+            self.late.add(either.min(1.0), interval.seconds);
+        }
+    }
+
+    /// Share of requests that were late lately. Before enough was seen, as many as may be.
+    pub fn late(&self, targets: &Targets) -> f64 {
+        self.late.get().unwrap_or(targets.allowance())
     }
 
     fn mix(&self) -> (f64, f64) {

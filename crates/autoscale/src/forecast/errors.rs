@@ -8,7 +8,7 @@ const BINS: usize = 300;
 const WIDTH: f64 = 0.01;
 const LOWEST: f64 = -1.5;
 /// Seconds after which an error counts half.
-const HALF_LIFE: f64 = 1200.0;
+const HALF_LIFE: f64 = 600.0;
 /// Seconds that the first belief is worth.
 const WORTH: f64 = 120.0;
 

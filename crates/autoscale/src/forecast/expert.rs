@@ -54,10 +54,10 @@ impl Expert {
         }
         let level = y / n;
         let spread = n * tt - t * t;
-        // A slope is only as good as the memory is long: short records count as flat.
-        let stiff = spread + n * n * (self.half_life / 4.0).powi(2);
-        let slope = if self.trend && stiff > 0.0 {
-            (n * ty - t * y) / stiff
+        // A slope is only as good as the record is long: short ones count as flat.
+        let trust = (self.age / (2.0 * self.half_life)).min(1.0).powi(2);
+        let slope = if self.trend && spread > 0.0 {
+            trust * (n * ty - t * y) / spread
         } else {
             0.0
         };

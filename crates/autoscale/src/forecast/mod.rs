@@ -1,7 +1,7 @@
 //! The rate that will have come by the time a new replica can serve.
 //!
 //! In: the arrival rate, sample by sample. Out: for now, half-way and the end of a horizon a rate that is exceeded only so
-//! often. It must not trust one model: several look ahead, each is judged by what came, and the best one's own errors make
+//! often. It must not trust one model: several look ahead, each is judged by what came, the better ones count more, and the errors of their mean make
 //! the margin. So a steady service gets a small margin, a bursty one a large one, and nobody sets it.
 
 mod errors;
@@ -13,11 +13,10 @@ use errors::Errors;
 use expert::Expert;
 
 /// Half-lives of the experts' memories in seconds, and whether they follow a trend.
-const EXPERTS: [(f64, bool); 8] = [
-    (10.0, false),
-    (40.0, false),
-    (120.0, false),
-    (600.0, false),
+const EXPERTS: [(f64, bool); 7] = [
+    (15.0, false),
+    (60.0, false),
+    (180.0, false),
     (60.0, true),
     (150.0, true),
     (400.0, true),
@@ -27,12 +26,14 @@ const EXPERTS: [(f64, bool); 8] = [
 const POINTS: [f64; 3] = [0.0, 0.5, 1.0];
 /// Half-life of what counts as the present rate; shorter bursts are smoothed by the batch anyway.
 const PRESENT: f64 = 10.0;
-/// Seconds after which an expert's loss counts half.
-const JUDGED_OVER: f64 = 1200.0;
+/// Seconds after which an expert's miss counts half.
+const JUDGED_OVER: f64 = 900.0;
+/// How much more the better experts count: weights go with the inverse of the mean miss to this power.
+const SHARPNESS: i32 = 4;
 /// Most forecasts that wait for what comes.
 const MOST_OPEN: usize = 4096;
 
-/// Forecasts made and not judged yet.
+/// Forecasts made for one time and not judged yet.
 #[derive(Clone, Debug)]
 struct Open {
     due: f64,
@@ -43,13 +44,12 @@ struct Open {
 /// All experts with their records.
 #[derive(Clone, Debug)]
 pub struct Forecaster {
-    share: f64,
     elapsed: f64,
     experts: Vec<Expert>,
     present: Expert,
     open: VecDeque<Open>,
-    errors: Vec<Vec<Errors>>,
-    losses: Vec<[f64; EXPERTS.len()]>,
+    misses: [[f64; EXPERTS.len()]; POINTS.len()],
+    errors: Vec<Errors>,
 }
 
 /// What to be ready for.
@@ -64,28 +64,20 @@ pub struct Outlook {
 }
 
 impl Forecaster {
-    /// `share`: how often what comes may not exceed what was forecast, margin included (0 to 1). `horizon`: seconds, for
-    /// how much is believed of the experts at first.
-    pub fn new(share: f64, horizon: f64) -> Self {
-        let first_belief = |point: f64| {
-            Errors::new(0.05 + 0.05 * (crate::num::amount(horizon).unwrap_or(60.0) * point / 60.0).sqrt())
-        };
+    /// `horizon`: seconds, for how much is believed of forecasts at first.
+    pub fn new(horizon: f64) -> Self {
+        let horizon = crate::num::amount(horizon).unwrap_or(60.0);
         Self {
-            share: if share.is_finite() {
-                share.clamp(0.5, 0.999)
-            } else {
-                0.95
-            },
             elapsed: 0.0,
             experts: EXPERTS
                 .map(|(half_life, trend)| Expert::new(half_life, trend))
                 .to_vec(),
             present: Expert::new(PRESENT, false),
             open: VecDeque::new(),
+            misses: [[0.0; EXPERTS.len()]; POINTS.len()],
             errors: POINTS
-                .map(|point| vec![first_belief(point); EXPERTS.len()])
+                .map(|point| Errors::new(0.05 + 0.05 * (horizon * point / 60.0).sqrt()))
                 .to_vec(),
-            losses: vec![[0.0; EXPERTS.len()]; POINTS.len()],
         }
     }
 
@@ -106,10 +98,7 @@ impl Forecaster {
         self.judge(seconds);
         for (point, share) in POINTS.iter().enumerate() {
             let ahead = lead + share * horizon;
-            let mut forecasts = [0.0; EXPERTS.len()];
-            for (forecast, expert) in forecasts.iter_mut().zip(&self.experts) {
-                *forecast = expert.predict(ahead);
-            }
+            let forecasts = self.forecasts(ahead);
             self.open.push_back(Open {
                 due: self.elapsed + ahead,
                 point,
@@ -125,58 +114,63 @@ impl Forecaster {
     fn judge(&mut self, seconds: f64) {
         let came = self.present.predict(0.0);
         let fade = 0.5_f64.powf(seconds / JUDGED_OVER);
-        for loss in self.losses.iter_mut().flatten() {
-            *loss *= fade;
+        for miss in self.misses.iter_mut().flatten() {
+            *miss *= fade;
         }
-        let (share, elapsed) = (self.share, self.elapsed);
-        let (errors, losses) = (&mut self.errors, &mut self.losses);
+        let elapsed = self.elapsed;
+        let mut due = Vec::new();
         self.open.retain(|open| {
-            if open.due > elapsed {
-                return true;
+            let is_due = open.due <= elapsed;
+            if is_due {
+                due.push(open.clone());
             }
-            for (expert, forecast) in open.forecasts.iter().enumerate() {
-                let record = &mut errors[open.point][expert];
-                let ready_for = forecast * record.factor(share);
-                // Pinball loss: its least is the forecast that is exceeded exactly so often.
-                let short = came - ready_for;
-                let loss = if short > 0.0 {
-                    share * short
-                } else {
-                    (share - 1.0) * short
-                };
-                losses[open.point][expert] += loss * seconds;
-                record.learn(*forecast, came, seconds);
-            }
-            false
+            !is_due
         });
+        for open in due {
+            // Judged by what today's mixture would have said: early on, nobody knew whom to believe.
+            let combined = self.combine(open.point, &open.forecasts);
+            self.errors[open.point].learn(combined, came, seconds);
+            for (miss, forecast) in self.misses[open.point].iter_mut().zip(&open.forecasts) {
+                *miss += (came - forecast).abs() * seconds;
+            }
+        }
     }
 
-    /// What to be ready for until a replica ordered now serves, `lead + horizon` seconds ahead.
-    pub fn outlook(&self, lead: f64, horizon: f64) -> Outlook {
-        let present = self.present.predict(0.0);
+    /// What to be ready for until a replica ordered now serves, `lead + horizon` seconds ahead. `risk`: how often what comes
+    /// may exceed it (0 to 1). `most`: the factor that margins stay below.
+    pub fn outlook(&self, lead: f64, horizon: f64, risk: f64, most: f64) -> Outlook {
         let mut outlook = Outlook {
-            present,
+            present: self.present.predict(0.0),
             ..Outlook::default()
         };
         for (point, share) in POINTS.iter().enumerate() {
-            let best = self.best(point);
-            outlook.expected = self.experts[best].predict(lead + share * horizon);
-            let ready_for = outlook.expected * self.errors[point][best].factor(self.share);
+            outlook.expected = self.combine(point, &self.forecasts(lead + share * horizon));
+            let ready_for = outlook.expected * self.errors[point].factor(1.0 - risk).min(most);
             outlook.ready_for = outlook.ready_for.max(ready_for);
         }
         outlook
     }
 
-    /// The expert with the least loss; among equals the second one, a level over the last minute.
-    fn best(&self, point: usize) -> usize {
-        let losses = &self.losses[point];
-        let mut best = 1;
-        for (expert, loss) in losses.iter().enumerate() {
-            if *loss < losses[best] {
-                best = expert;
-            }
+    fn forecasts(&self, ahead: f64) -> [f64; EXPERTS.len()] {
+        let mut forecasts = [0.0; EXPERTS.len()];
+        for (forecast, expert) in forecasts.iter_mut().zip(&self.experts) {
+            *forecast = expert.predict(ahead);
         }
-        best
+        forecasts
+    }
+
+    /// The mean of the experts, the better ones counting more.
+    fn combine(&self, point: usize, forecasts: &[f64]) -> f64 {
+        let misses = &self.misses[point];
+        // Until somebody was judged, all are equal; a perfect record does not silence the others.
+        let least = misses.iter().copied().fold(f64::INFINITY, f64::min) + 1e-6;
+        let weights = misses.iter().map(|miss| (least / (miss + 1e-6)).powi(SHARPNESS));
+        let (sum, weight) = weights
+            .zip(forecasts)
+            .fold((0.0, 0.0), |(sum, all), (weight, forecast)| {
+                (sum + weight * forecast, all + weight)
+            });
+        sum / weight
     }
 }
 
@@ -185,11 +179,11 @@ mod tests {
     use super::*;
 
     fn margin_after(rate: impl Fn(f64) -> f64) -> f64 {
-        let mut forecaster = Forecaster::new(0.95, 60.0);
+        let mut forecaster = Forecaster::new(60.0);
         for i in 0..720u32 {
             forecaster.learn(5.0, rate(f64::from(i) * 5.0), 15.0, 60.0);
         }
-        let outlook = forecaster.outlook(15.0, 60.0);
+        let outlook = forecaster.outlook(15.0, 60.0, 0.05, 2.0);
         outlook.ready_for / rate(720.0 * 5.0 + 75.0)
     }
 
@@ -211,14 +205,14 @@ mod tests {
 
     #[test]
     fn nonsense_changes_nothing() {
-        let mut forecaster = Forecaster::new(f64::NAN, f64::NAN);
+        let mut forecaster = Forecaster::new(f64::NAN);
         forecaster.learn(5.0, 10.0, 15.0, 60.0);
-        let before = forecaster.outlook(15.0, 60.0);
+        let before = forecaster.outlook(15.0, 60.0, 0.05, 2.0);
         for bad in [f64::NAN, f64::INFINITY, -1.0] {
             forecaster.learn(bad, 10.0, 15.0, 60.0);
             forecaster.learn(5.0, bad, 15.0, 60.0);
             forecaster.learn(5.0, 10.0, bad, bad);
         }
-        assert_eq!(forecaster.outlook(15.0, 60.0), before);
+        assert_eq!(forecaster.outlook(15.0, 60.0, 0.05, 2.0), before);
     }
 }

@@ -44,6 +44,8 @@ pub struct Interval {
     pub seconds: f64,
     /// Replicas that serve or drain and were scraped.
     pub scraped: u32,
+    /// Of these, the ones whose engine tells what it holds or what it finished.
+    pub telling: u32,
     /// Replicas that serve or drain and could not be scraped.
     pub unseen: u32,
     /// One per replica with two scrapes to compare.
@@ -93,6 +95,7 @@ impl Fleet {
                 continue;
             };
             interval.scraped += 1;
+            interval.telling += u32::from(scrape.running.is_some() || scrape.finished.is_some());
             interval.in_flight += gauge(scrape.running) + gauge(scrape.waiting);
             interval.waiting += gauge(scrape.waiting);
             interval.active.extend(self.activity(replica, scrape, previous));

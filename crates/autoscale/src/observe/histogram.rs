@@ -113,6 +113,22 @@ impl Histogram {
         Some((least, most))
     }
 
+    /// Share of values above `target`, taken to fall off evenly within the bucket that `target` lies in.
+    pub fn share_late(&self, target: f64) -> Option<f64> {
+        let (least, most) = self.share_above(target)?;
+        let at = self.bounds.partition_point(|bound| *bound < target);
+        let lower = at
+            .checked_sub(1)
+            .and_then(|before| self.bounds.get(before))
+            .copied()
+            .unwrap_or(0.0);
+        let part = self
+            .bounds
+            .get(at)
+            .map_or(0.0, |upper| (target - lower) / (upper - lower));
+        Some(most + (least - most) * part.clamp(0.0, 1.0))
+    }
+
     /// The value that a share of all values does not exceed, taken to lie evenly within its bucket; the highest bound when
     /// it lies beyond. `None` when there are no values or no buckets.
     pub fn quantile(&self, share: f64) -> Option<f64> {

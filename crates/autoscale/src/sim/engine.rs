@@ -311,7 +311,7 @@ mod tests {
             let (mean, _) = run(load * x_max, 600.0);
             let expected = engine.base / (1.0 - load);
             assert!(
-                (mean / expected - 1.0).abs() < 0.08,
+                (mean / expected - 1.0).abs() < 0.12,
                 "load {load}: {mean} instead of {expected}"
             );
         }

@@ -1,11 +1,19 @@
 //! Policies: who decides how many replicas there are.
 
 mod fixed;
+mod hpa;
+mod kpa;
+mod load;
 mod ours;
+mod saturation;
 mod synced;
 
 pub use fixed::{Fixed, Schedule};
+pub use hpa::Hpa;
+pub use kpa::Kpa;
+pub use load::Load;
 pub use ours::Ours;
+pub use saturation::Saturation;
 pub use synced::Synced;
 
 use crate::observe::Snapshot;
