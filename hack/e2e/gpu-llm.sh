@@ -32,9 +32,8 @@ talk_to_gpu_llm() {
   check "it reads a prompt from its input as well" words \
     eval "echo Hello | $KUBECTL exec -i -n $NS_GPU_LLM gpu-llm-pod -- ollama run tinyllama"
   # Not every machine has util-linux' script, which gives kubectl the terminal that -it asks for.
-  if command -v script >/dev/null; then
-    check "and talks at a terminal: kubectl exec -it gpu-llm-pod -- ollama run tinyllama" prints 'Send a message' \
-      eval "printf 'Hello\n/bye\n' | timeout 60 script -qec '$KUBECTL exec -it -n $NS_GPU_LLM gpu-llm-pod -- ollama run tinyllama' /dev/null"
+  if script --version >/dev/null 2>&1; then
+    check "it talks at a terminal, with -it, until /bye" prints 'Send a message' at_terminal
   fi
 }
 
@@ -107,6 +106,12 @@ words() {
   local said
   said=$("$@") || { echo "$said"; return 1; }
   [ -n "${said//[[:space:]]/}" ]
+}
+
+# What a terminal answers when it is asked for its colours and its cursor, and a key pressed until it has worked.
+at_terminal() {
+  timeout 60 script -qec "$KUBECTL exec -it -n $NS_GPU_LLM gpu-llm-pod -- ollama run tinyllama" /dev/null \
+    < <(while sleep 1; do printf '\e]11;rgb:0000/0000/0000\e\\\e[1;1R/bye\r' || exit; done)
 }
 
 in_gpu_llm() { k exec -n "$NS_GPU_LLM" gpu-llm-pod -- "$@"; }
