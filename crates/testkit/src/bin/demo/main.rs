@@ -6,6 +6,7 @@
 mod answer;
 mod kubectl;
 mod progress;
+mod prompts;
 mod states;
 mod steps;
 

@@ -9,7 +9,7 @@ use testkit::Cluster;
 
 use super::{kubectl::kubectl, progress::Progress};
 
-const KINDS: &str = "llmdeployments,aideployments";
+const KINDS: &str = "llmdeployments,aideployments,nvidiagpullms";
 /// How long the examples may take to serve.
 const LIMIT: Duration = Duration::from_mins(5);
 

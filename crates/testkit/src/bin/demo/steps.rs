@@ -12,7 +12,7 @@ use std::{
 use engine_sim::Speed;
 use testkit::{Cluster, NodeOptions, NodeSpec, OperatorProcess};
 
-use super::{answer, kubectl::kubectl, progress::Progress, states};
+use super::{answer, kubectl::kubectl, progress::Progress, prompts, states};
 
 /// The manifests that are the operator's own.
 const MANIFESTS: [&str; 5] = [
@@ -23,7 +23,7 @@ const MANIFESTS: [&str; 5] = [
     "config/rbac/leader_election_role.yaml",
 ];
 /// Examples as `kubectl apply -f` takes them, each with its story.
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 7] = [
     (
         "examples/llm",
         "models and deployments of them, from 1 to 72 billion parameters",
@@ -48,15 +48,20 @@ const EXAMPLES: [(&str, &str); 6] = [
         "examples/prem/generic.yaml",
         "any container: a script on Bun, with probes and ports of its own",
     ),
+    (
+        "manifest-controller/nvidia-gpu-llm-cr.yaml",
+        "one Pod with Ollama, which pulls TinyLlama and is sent a prompt",
+    ),
 ];
 /// Who is asked: selector of the Pods, port, and the model's name.
-const ASKED: [(&str, u16, &str); 2] = [
+const ASKED: [(&str, u16, &str); 3] = [
     ("llm-operator.io/name=qwen-7b", 8000, "qwen2.5-7b"),
     (
         "mlcontroller.premlabs.io/ai-deployment=simple",
         8080,
         "tinyllama-chat",
     ),
+    ("llm-operator.io/name=tinyllama-demo", 11434, "tinyllama"),
 ];
 const QUESTION: &str = "What does an operator do?";
 /// Simulated weights load this much faster than real ones.
@@ -93,6 +98,7 @@ pub async fn demo(once: bool) -> Result<(), String> {
     for what in [
         "llmdeployments",
         "aideployments -A",
+        "nvidiagpullms",
         "deployments,services,ingresses,pods -A",
     ] {
         let args: Vec<&str> = ["get"]
@@ -105,6 +111,7 @@ pub async fn demo(once: bool) -> Result<(), String> {
     for asked in ASKED {
         converse(&cluster, asked).await?;
     }
+    prompts::show(&cluster, "tinyllama-demo").await?;
     if once {
         println!("\ndemo: everything serves");
         return Ok(());
@@ -112,7 +119,7 @@ pub async fn demo(once: bool) -> Result<(), String> {
     println!("\nThe cluster stays up until Ctrl-C. In another terminal:");
     println!("  export KUBECONFIG={}", cluster.kubeconfig().display());
     println!(
-        "  {} get llmdeployments,aideployments -A",
+        "  {} get llmdeployments,aideployments,nvidiagpullms -A",
         cluster.kubectl_path().display()
     );
     let _running = operator;
