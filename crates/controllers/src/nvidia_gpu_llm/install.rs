@@ -90,8 +90,13 @@ impl NvidiaGpuLlmReconciler {
             finished: is_finished(resource) || (kept && succeeded && ledger.done),
             replacing,
         };
-        let verdict = Verdict::of_install(&install);
-        let new = status::installing(resource, &install, &verdict, now);
+        let unasked = subject.is_some() && explanation.serves && heard == Heard::Nothing;
+        let told = status::told_of_server(resource).filter(|_| unasked);
+        let (verdict, new) = told.unwrap_or_else(|| {
+            let verdict = Verdict::of_install(&install);
+            let new = status::installing(resource, &install, &verdict, now);
+            (verdict, new)
+        });
         let mut target = StatusTarget::of(resource);
         if let Some(send) = &ledger.send {
             let Some(version) = self.latest(key, resource).await? else {
@@ -105,7 +110,8 @@ impl NvidiaGpuLlmReconciler {
         if !self.store_at(key, (resource, &target), &verdict, &new).await? {
             return Ok(Outcome::Done);
         }
-        self.talks.settle(key);
+        self.talks
+            .settle(key, new.prompts_generation.unwrap_or_default(), &new.prompts);
 
         if let (Some(subject), true) = (&subject, loaded) {
             self.go_on(key, resource, subject, &ledger);

@@ -148,6 +148,18 @@ impl Memory {
         }
     }
 
+    /// Whether it is about a prompt whose end these records of a generation tell.
+    pub fn is_told_by(&self, told: i64, records: &[PromptStatus]) -> bool {
+        let ended =
+            |record: &PromptStatus| matches!(record.state, PromptState::Answered | PromptState::Failed);
+        match self.of(told) {
+            Some((index, Step::After(_))) => records
+                .iter()
+                .any(|record| record.index == index && ended(record)),
+            _ => false,
+        }
+    }
+
     fn of(&self, wanted: i64) -> Option<(i32, Step<'_>)> {
         let (generation, index, step) = match self {
             Self::Nothing => return None,

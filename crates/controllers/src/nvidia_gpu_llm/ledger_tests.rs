@@ -361,3 +361,26 @@ fn records_that_somebody_else_put_there_are_not_believed() {
         }
     }
 }
+
+/// What has ended is remembered until a stored status says so: one that was written a moment earlier does not.
+#[test]
+fn an_end_is_remembered_until_it_is_told() {
+    let cases = [
+        (ended(2, failed()), "AS", false),
+        (ended(2, failed()), "A", false),
+        (ended(2, failed()), "AI", false),
+        (ended(2, failed()), "AF", true),
+        (ended(2, answered()), "AAS", true),
+        (ended(2, not_sent()), "AF", false),
+        (sending(2), "AF", false),
+        (Memory::Nothing, "AA", false),
+    ];
+    for (memory, states, told) in cases {
+        assert_eq!(
+            memory.is_told_by(GENERATION, &stored(states)),
+            told,
+            "{memory:?} {states}"
+        );
+        assert!(!memory.is_told_by(GENERATION + 1, &stored(states)));
+    }
+}

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use api::infra_example_com::v1::PromptStatus;
 use ollama_client::{GenerateError, GenerateLimits, Ollama};
 use reconcile::ObjectKey;
 use serving::engine::ollama::finished_marker;
@@ -61,11 +62,17 @@ impl Talks {
         tried.is_none_or(|tried| tried.elapsed() >= RETRY)
     }
 
-    /// What a prompt ended with is stored, and need not be remembered.
-    pub(in crate::nvidia_gpu_llm) fn settle(&self, key: &ObjectKey) {
-        if let Some(talk) = self.talks.lock().get_mut(key)
-            && let Memory::Ended { outcome, .. } = &talk.memory
-            && !matches!(outcome, Outcome::NotSent { .. })
+    /// What a prompt ended with need not be remembered once `stored` tells it, which is what a status now says of the prompts of
+    /// this generation. One that has ended since it was written is not in there yet.
+    pub(in crate::nvidia_gpu_llm) fn settle(
+        &self,
+        key: &ObjectKey,
+        generation: i64,
+        stored: &[PromptStatus],
+    ) {
+        let mut talks = self.talks.lock();
+        if let Some(talk) = talks.get_mut(key)
+            && talk.memory.is_told_by(generation, stored)
         {
             talk.memory = Memory::Nothing;
         }
