@@ -20,7 +20,7 @@ pub async fn wait_until_served(cluster: &Cluster, progress: &Progress) -> Result
         let seen = states(cluster)?;
         for (name, (words, _)) in &seen {
             if told.get(name) != Some(words) {
-                progress.say(&format!("{name:<13} {words}"));
+                progress.say(&format!("{name:<14} {words}"));
                 told.insert(name.clone(), words.clone());
             }
         }
