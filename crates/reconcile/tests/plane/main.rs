@@ -8,6 +8,7 @@ mod cache;
 mod lease;
 mod legacy;
 mod machine;
+mod replaceable;
 mod report;
 mod server;
 mod taking_over;
