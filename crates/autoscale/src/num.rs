@@ -7,9 +7,12 @@ pub(crate) fn float(n: usize) -> f64 {
     u32::try_from(n).map_or(f64::from(u32::MAX), f64::from)
 }
 
-/// The value when it is finite and not negative.
+/// The most that is believed of any counter or gauge: a century of a billion tokens per second is below it.
+const MOST: f64 = 1e19;
+
+/// The value when it is an amount: finite, not negative, not beyond belief.
 pub(crate) fn amount(value: f64) -> Option<f64> {
-    (value.is_finite() && value >= 0.0).then_some(value)
+    (0.0..=MOST).contains(&value).then_some(value)
 }
 
 /// The smallest whole number of replicas that is at least `need`. A billionth less than a whole number's excess is

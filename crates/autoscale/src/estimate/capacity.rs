@@ -21,7 +21,7 @@ const LEAST_UTILIZATION: f64 = 0.05;
 const TTFT_SLOPE: f64 = 0.3;
 
 /// Below this, load hardly adds to the time to first token, so that more replicas would not lower it.
-const TTFT_LEAST: f64 = 0.4;
+const TTFT_LEAST: f64 = 0.5;
 
 /// Which promise limits a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,8 @@ use tail::Tail;
 const MIX_HALF_LIFE: f64 = 600.0;
 /// Requests that the expected lengths are worth.
 const MIX_WORTH: f64 = 20.0;
+/// Beyond this utilization, times to first token grow faster than the capacity's line.
+const TTFT_BUSIEST: f64 = 0.85;
 /// Seconds after which late requests count half.
 const LATE_HALF_LIFE: f64 = 1800.0;
 /// Seconds that the first belief, as many late as may be, is worth.
@@ -59,6 +61,7 @@ pub struct Estimator {
     output: f64,
     cache_per_request: Mean,
     utilization: f64,
+    calm: bool,
     late: Mean,
 }
 
@@ -91,7 +94,7 @@ impl Estimator {
     /// Knows nothing but what is expected; `slow_share` of requests count as the slow ones. Expectations that are not positive numbers count as a small model's.
     pub fn new(expected: Expected, slow_share: f64) -> Self {
         let or = |value: f64, otherwise: f64| {
-            if value.is_finite() && value > 0.0 {
+            if value > 1e-12 && value < 1e9 {
                 value
             } else {
                 otherwise
@@ -120,6 +123,7 @@ impl Estimator {
             output: MIX_WORTH * expected.output_tokens,
             cache_per_request: Mean::default(),
             utilization: 0.0,
+            calm: false,
             late: Mean {
                 sum: LATE_WORTH * slow_share,
                 weight: LATE_WORTH,
@@ -172,7 +176,8 @@ impl Estimator {
         }
     }
 
-    /// Times to first token count while nothing waits for a place: in an overload they tell how long it lasted.
+    /// Times to first token count while nothing waits for a place, now and an interval ago: in an overload, and right after
+    /// it, they tell how long it lasted.
     fn learn_waits(&mut self, interval: &Interval) {
         let line = self.line();
         let busy: Vec<f64> = interval
@@ -186,7 +191,8 @@ impl Estimator {
             return;
         }
         self.utilization = busy.iter().sum::<f64>() / num::float(busy.len());
-        if interval.waiting > 0.05 * interval.in_flight || self.utilization > 0.95 {
+        let calm = interval.waiting <= 0.05 * interval.in_flight && self.utilization <= TTFT_BUSIEST;
+        if !std::mem::replace(&mut self.calm, calm) || !calm {
             return;
         }
         for added in interval
