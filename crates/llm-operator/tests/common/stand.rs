@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use testkit::{Cluster, NodeSpec, plane::proxy::FaultProxy};
+use testkit::{Cluster, ClusterBuilder, NodeSpec, plane::proxy::FaultProxy};
 use tokio::sync::OnceCell;
 
 use super::{Operator, Space, install, operator_access, spawn_operator};
@@ -15,15 +15,20 @@ static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 
 /// The cluster that the tests of one program share, with definitions and roles, and without an operator.
 pub async fn cluster() -> &'static Cluster {
+    cluster_with(|| {
+        Cluster::builder()
+            .audit()
+            .node(NodeSpec::cpu("cpu-0").room_for(250))
+            .node(NodeSpec::h100("gpu-0", 8))
+    })
+    .await
+}
+
+/// The cluster; the first caller of a program decides how it is built.
+pub async fn cluster_with(build: impl FnOnce() -> ClusterBuilder) -> &'static Cluster {
     CLUSTER
         .get_or_init(|| async {
-            let cluster = Cluster::builder()
-                .audit()
-                .node(NodeSpec::cpu("cpu-0").room_for(250))
-                .node(NodeSpec::h100("gpu-0", 8))
-                .start()
-                .await
-                .unwrap();
+            let cluster = build().start().await.unwrap();
             install(&cluster, true).await;
             cluster
         })
@@ -61,8 +66,13 @@ impl Stand {
 
     /// Another operator in the same place, for after a kill.
     pub async fn restart(&mut self) {
+        self.restart_with(&[]).await;
+    }
+
+    /// As [`Stand::restart`] with these flags too.
+    pub async fn restart_with(&mut self, args: &[&str]) {
         let name = format!("{}-again", self.space.namespace);
-        self.operator = start(cluster().await, &self.proxy, &self.space.namespace, &name, &[]).await;
+        self.operator = start(cluster().await, &self.proxy, &self.space.namespace, &name, args).await;
     }
 
     /// Requests so far that change something, or try to.
