@@ -168,12 +168,13 @@ fn next(install: &Install<'_>, made: Option<&Result<Made, ApplyError>>, listenin
     let ledger = install.ledger;
     let later = matches!(made, Some(Ok(made)) if made.step == Step::ReplaceLater);
     let ending = ledger.done && !install.keep_alive && !install.finished;
+    let mut records = ledger.records.iter();
+    let open = records.rfind(|record| record.state == PromptState::Sending);
     // One that did not leave has a message; one that did wakes us when it ends.
-    let mut open = ledger
-        .records
-        .iter()
-        .filter(|record| record.state == PromptState::Sending);
-    let unsent = open.any(|record| record.message.is_some());
+    let unsent = match open {
+        Some(record) => record.message.is_some(),
+        None => !ledger.done && matches!(install.heard, Heard::Loaded { .. }),
+    };
     if later || (listening && (ending || unsent)) {
         Outcome::RequeueAfter(RETRY)
     } else if listening {

@@ -4,11 +4,12 @@ use api::infra_example_com::v1::{NvidiaGpuLlm, Phase};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
 
 use crate::{
-    common::{bed, repository_file},
+    common::repository_file,
+    scene::bed,
     seen::{condition, wait_phase, wait_reason, wait_status},
 };
 
-/// The example: a Pod with Ollama and TinyLlama, by the names that the document promises; deleted in the end.
+/// The example: a Pod with Ollama and `TinyLlama`, by the names that the document promises; deleted in the end.
 /// Promises: S0-4, S0-27, S0-28, S0-30, S0-31
 #[tokio::test]
 async fn tinyllama_is_deployed_and_deleted() {
