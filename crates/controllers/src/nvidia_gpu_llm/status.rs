@@ -281,3 +281,7 @@ fn prompts(install: &Install<'_>, generation: i64) -> Finding {
     let holds = matches!(reason, Reason::NoPrompts | Reason::AllAnswered);
     finding(PROMPTS, Some(holds), reason.as_str(), message, generation)
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;
