@@ -11,6 +11,7 @@ mod documents;
 mod ending;
 mod healing;
 mod lifecycle;
+mod prerequisites;
 mod scene;
 mod seen;
 mod updates;
