@@ -186,9 +186,9 @@ impl Planner {
         let needed = for_rate.max(for_queue).max(1);
         let startup = Duration::from_secs_f64(inputs.startup_seconds.min(3600.0));
         let enough_for = (startup / 2).clamp(SHRINK_AFTER.0, SHRINK_AFTER.1);
-        let lately = self
-            .window
-            .highest(now, enough_for, startup + self.config.lead, needed);
+        // Forecasts for the whole horizon were judged for as long as the horizon: before, nobody knows whom to believe.
+        let judged = 2 * (startup + self.config.lead);
+        let lately = self.window.highest(now, enough_for, judged, needed);
         let wanted = if needed >= current {
             needed
         } else {
