@@ -11,7 +11,6 @@ use api::{
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use reconcile::{
     ApplyError, DesiredObject, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget,
-    status::StatusWritten,
 };
 
 use super::{
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     apply::{Done, apply},
-    context::{Context, after_error, failure},
+    context::{Context, News, after_error},
     kinds::AI_MODEL_MAP,
 };
 
@@ -92,30 +91,25 @@ async fn write(
     map: &AIModelMap,
     new: &AIModelMapStatus,
 ) -> Result<(), Failure> {
-    let target = StatusTarget::of(map);
     let stored = map.status.as_ref();
-    let written = context
-        .status
-        .write(&target, stored, new, &*context.caches.model_maps)
-        .await
-        .map_err(|error| failure(&error))?;
-    let Some(state) = new.state.filter(|_| written != StatusWritten::Gone) else {
-        return Ok(());
-    };
-    context.metrics.set_state(key, state.as_str());
+    let state = new.state.unwrap_or(State::Progressing);
     let wrong = new
         .conditions
         .iter()
         .find(|condition| condition.status == "False");
-    if let Some(wrong) = wrong.filter(|_| matches!(state, State::Invalid | State::Blocked)) {
-        let before = stored.iter().flat_map(|stored| &stored.conditions);
-        let told = before
-            .filter(|condition| condition.type_ == wrong.type_)
-            .any(|condition| condition.message == wrong.message);
-        if !told {
-            let (reason, note) = (wrong.reason.clone(), wrong.message.clone());
-            context.tell(map, EventKind::Warning, reason, "Reconcile", note);
-        }
-    }
+    let news = wrong
+        .filter(|_| matches!(state, State::Invalid | State::Blocked))
+        .filter(|wrong| {
+            let before = stored.iter().flat_map(|stored| &stored.conditions);
+            let mut same = before.filter(|condition| condition.type_ == wrong.type_);
+            !same.any(|condition| condition.message == wrong.message)
+        })
+        .map(|wrong| (EventKind::Warning, wrong.reason.clone(), wrong.message.clone()));
+    let news = News { state, event: news };
+    let target = StatusTarget::of(map);
+    let sink = &*context.caches.model_maps;
+    context
+        .report(key, (map, &target), (stored, new), sink, news)
+        .await?;
     Ok(())
 }

@@ -4,14 +4,9 @@
 
 use std::sync::Arc;
 
-use api::{
-    premlabs_io::v1alpha1::{AutoNodeLabeler, AutoNodeLabelerStatus},
-    shared::State,
-};
+use api::{premlabs_io::v1alpha1::AutoNodeLabeler, shared::State};
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{
-    EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget, finalizer, status::StatusWritten,
-};
+use reconcile::{Failure, ObjectKey, Outcome, Reconciler, StatusTarget, finalizer};
 use tokio::time::Duration;
 
 use super::{
@@ -22,7 +17,10 @@ use super::{
     survey::{Survey, survey},
     view::View,
 };
-use crate::{context::failure, kinds::AUTO_NODE_LABELER};
+use crate::{
+    context::{News, failure},
+    kinds::AUTO_NODE_LABELER,
+};
 
 /// Nodes that are being labelled are no news before this time: most are done by then, and the status is written once.
 const LABELING_PATIENCE: Duration = Duration::from_millis(1500);
@@ -96,37 +94,19 @@ impl AutoNodeLabelerReconciler {
         let context = &self.labelling.context;
         let stored = object.status.as_ref();
         let new = status(object, standing, Timestamp::now());
+        let state = new.state.unwrap_or(State::Progressing);
+        let reason = new.reason.clone().unwrap_or_default();
+        let before = stored.map(|stored| (stored.state, stored.reason.as_deref()));
+        let news = News::of(before.unwrap_or_default(), (state, &reason), || {
+            let ready = new.conditions.iter().find(|condition| condition.type_ == "Ready");
+            ready.map(|ready| ready.message.clone()).unwrap_or_default()
+        });
         let target = StatusTarget::of(object);
         let sink = self.labelling.labelers();
-        let written = context.status.write(&target, stored, &new, sink).await;
-        let written = written.map_err(|error| failure(&error))?;
-        if let Some(state) = new.state.filter(|_| written != StatusWritten::Gone) {
-            context.metrics.set_state(key, state.as_str());
-            self.tell(object, stored, &new, state);
-        }
+        context
+            .report(key, (object, &target), (stored, &new), sink, news)
+            .await?;
         Ok(())
-    }
-
-    fn tell(
-        &self,
-        object: &AutoNodeLabeler,
-        stored: Option<&AutoNodeLabelerStatus>,
-        new: &AutoNodeLabelerStatus,
-        state: State,
-    ) {
-        let same_state = stored.is_some_and(|stored| stored.state == Some(state));
-        let same_reason = stored.is_some_and(|stored| stored.reason == new.reason);
-        let kind = match state {
-            State::Ready if !same_state => EventKind::Normal,
-            State::Blocked | State::Invalid if !same_state || !same_reason => EventKind::Warning,
-            _ => return,
-        };
-        let reason = new.reason.clone().unwrap_or_default();
-        let ready = new.conditions.iter().find(|condition| condition.type_ == "Ready");
-        let note = ready
-            .map(|condition| condition.message.clone())
-            .unwrap_or_default();
-        self.labelling.context.tell(object, kind, reason, "Label", note);
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use api::shared::State;
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget, status::StatusWritten};
+use reconcile::{EventKind, Failure, ObjectKey, Outcome, Reconciler, StatusTarget};
 
 use super::status::status;
 use crate::{
-    context::{Context, failure},
+    context::{Context, News},
     kinds::LLM_MODEL,
 };
 
@@ -38,26 +38,21 @@ impl Reconciler for LLMModelReconciler {
             return context.gone_or_unreadable(&context.caches.models, key);
         };
         let new = status(&model, Timestamp::now());
-        let target = StatusTarget::of(&*model);
         let stored = model.status.as_ref();
-        let written = context
-            .status
-            .write(&target, stored, &new, &*context.caches.models)
-            .await
-            .map_err(|error| failure(&error))?;
-        if written == StatusWritten::Gone {
-            return Ok(Outcome::Done);
-        }
         let state = new.state.unwrap_or(State::Ready);
-        context.metrics.set_state(key, state.as_str());
         let before = stored.and_then(|stored| stored.conditions.first());
-        let now = new.conditions.first();
-        if let Some(condition) = now.filter(|_| state == State::Invalid)
-            && before.is_none_or(|before| before.message != condition.message)
-        {
-            let (reason, note) = (condition.reason.clone(), condition.message.clone());
-            context.tell(&*model, EventKind::Warning, reason, "Reconcile", note);
-        }
+        let wrong = new.conditions.first().filter(|now| {
+            state == State::Invalid && before.is_none_or(|before| before.message != now.message)
+        });
+        let news = News {
+            state,
+            event: wrong.map(|wrong| (EventKind::Warning, wrong.reason.clone(), wrong.message.clone())),
+        };
+        let target = StatusTarget::of(&*model);
+        let sink = &*context.caches.models;
+        context
+            .report(key, (&*model, &target), (stored, &new), sink, news)
+            .await?;
         Ok(Outcome::Done)
     }
 }
