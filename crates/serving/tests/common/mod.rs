@@ -120,8 +120,9 @@ pub fn errors(request: ServingRequest) -> Vec<String> {
 }
 
 pub fn workload(plan: &ServingPlan) -> &serving::plan::DeploymentPlan {
-    let Workload::Deployment(workload) = &plan.workload else {
-        panic!("a Deployment");
-    };
-    workload
+    match &plan.workload {
+        Workload::Deployment(workload) => Some(workload),
+        Workload::Pod { .. } => None,
+    }
+    .unwrap()
 }
