@@ -2,11 +2,11 @@
 //!
 //! Gauges come from the schedulers, with `tp_rank`, `pp_rank`, `moe_ep_rank` and, with data parallelism, `dp_rank`. Ranks of one
 //! data-parallel group hold the same requests: with `--enable-metrics-for-all-schedulers` each tells them again. With priority
-//! scheduling there is one sample per `priority` beside the total. Counters grow when a request ends.
+//! scheduling there is one sample per `priority` beside the total, and some multi-process collectors add a `pid`. Counters grow when a request ends.
 
 use super::source::{Field, Source};
 
-const RANKS: &[&str] = &["tp_rank", "pp_rank", "moe_ep_rank"];
+const RANKS: &[&str] = &["tp_rank", "pp_rank", "moe_ep_rank", "pid"];
 
 const fn gauge(field: Field, name: &'static str) -> Source {
     Source::new(field, name).part_of_total("priority").copies(RANKS)

@@ -77,7 +77,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the metrics of `engine`, or of the engine whose names occur in them. `at` is when they came.
+    /// Reads the metrics of `engine`, or of the engine whose names occur in them (which takes more than twice as long: tell
+    /// the next call what [`Reading::engine`] says). `at` is when they came. The text must be whole.
     pub fn read(&mut self, text: &[u8], engine: Option<Engine>, at: Duration) -> Result<Reading, ReadError> {
         if text.len() > MAX_BODY {
             return Err(ReadError::TooLarge { bytes: text.len() });
