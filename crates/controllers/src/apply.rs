@@ -23,7 +23,7 @@ pub struct Done {
     pub pruned: Vec<String>,
 }
 
-const CLAIM: &str = "PersistentVolumeClaim";
+pub(crate) const CLAIM: &str = "PersistentVolumeClaim";
 
 /// Makes the owner with this uid have exactly these children, and those of `kept` (kind and name) that it has; claims with
 /// weights stay.
@@ -40,8 +40,7 @@ pub async fn apply(
     let mut refused = None;
     for object in objects {
         let Applied { change, .. } = match applier.apply(object).await {
-            // A claim that is there serves as it is; that it cannot be changed must not hold up what comes after it.
-            Err(error) if object.kind() == CLAIM && !error.passes() && applier.has(object) => {
+            Err(error) if applier.has(object) && goes_on_without(object, &error) => {
                 refused = Some(error);
                 continue;
             }
@@ -63,6 +62,15 @@ pub async fn apply(
         Some(error) => Err(error),
         None => Ok(done),
     }
+}
+
+/// A claim of ours that stays serves as it is; that it cannot be changed must not hold up what comes after it.
+fn goes_on_without(object: &DesiredObject, error: &ApplyError) -> bool {
+    let of_no_use = matches!(
+        error,
+        ApplyError::Terminating { .. } | ApplyError::NameTaken { .. }
+    );
+    object.kind() == CLAIM && !error.passes() && !of_no_use
 }
 
 impl Done {

@@ -36,7 +36,10 @@ impl Sandbox {
     fn command(&self, command: &[String]) -> Command {
         let path = format!("{}:/usr/bin:/bin", self.0.join("bin").display());
         let root = self.0.display().to_string();
-        let inside = command.iter().map(|word| word.replace("/models", &root));
+        // The kubelet reads `$$` as `$`.
+        let inside = command
+            .iter()
+            .map(|word| word.replace("$$", "$").replace("/models", &root));
         let mut inside = inside.collect::<Vec<_>>().into_iter();
         let mut program = Command::new(inside.next().unwrap());
         program.args(inside).env_clear().envs([
@@ -44,6 +47,7 @@ impl Sandbox {
             ("HOSTNAME", "pod-1"),
             ("ROOT", root.as_str()),
             ("TMPDIR", root.as_str()),
+            ("OLLAMA_MODELS", root.as_str()),
         ]);
         program
     }
@@ -113,6 +117,10 @@ fn loaders_end_when_their_pod_is_deleted() {
         sandbox.program(name, program);
         let mut shell = sandbox.command(&command).spawn().unwrap();
         while !sandbox.0.join("busy").exists() {
+            assert!(
+                shell.try_wait().unwrap().is_none(),
+                "{name} ended before it was busy"
+            );
             std::thread::yield_now();
         }
         let pid = shell.id().to_string();

@@ -53,7 +53,7 @@ impl NvidiaGpuLlmReconciler {
         let wish = accepted.as_ref().ok().map(Wish::of).transpose();
         let wish = wish.map_err(|error| failure(&error))?;
         let made = match &wish {
-            Some(wish) => Some(self.make(key, resource, wish, now).await),
+            Some(wish) => Some(self.make(key, resource, wish).await),
             None => None,
         };
         let replacing = made
@@ -127,6 +127,8 @@ impl NvidiaGpuLlmReconciler {
         };
         match made {
             Some(Err(ApplyError::Terminating { .. })) => Ok(Outcome::RequeueAfter(RETRY)),
+            // What only somebody else can mend is tried again at the pace of the conversation, which it must not hold up.
+            Some(Err(error)) if !error.passes() && (unkept || subject.is_some()) => Ok(next),
             Some(Err(error)) => after_error(&error),
             _ => Ok(next),
         }
@@ -167,13 +169,14 @@ impl NvidiaGpuLlmReconciler {
 fn next(install: &Install<'_>, made: Option<&Result<Made, ApplyError>>, listening: bool) -> Outcome {
     let ledger = install.ledger;
     let later = matches!(made, Some(Ok(made)) if made.step == Step::ReplaceLater);
-    let ending = ledger.done && !install.keep_alive && !install.finished;
+    let loaded = matches!(install.heard, Heard::Loaded { .. });
+    let ending = loaded && ledger.done && !install.keep_alive && !install.finished;
     let mut records = ledger.records.iter();
     let open = records.rfind(|record| record.state == PromptState::Sending);
     // One that did not leave has a message; one that did wakes us when it ends.
     let unsent = match open {
         Some(record) => record.message.is_some(),
-        None => !ledger.done && matches!(install.heard, Heard::Loaded { .. }),
+        None => !ledger.done && loaded,
     };
     if later || (listening && (ending || unsent)) {
         Outcome::RequeueAfter(RETRY)

@@ -3,10 +3,10 @@
 //! In: a plan, the Pod as it is, how far the prompts are. Out: what was applied, and whether the Pod that is there is the one that
 //! is asked for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use api::infra_example_com::v1::NvidiaGpuLlm;
-use k8s_openapi::jiff::Timestamp;
+use diagnosis::facts::{PodFacts, PodPhase};
 use kube::ResourceExt;
 use parking_lot::Mutex;
 use reconcile::{ApplyError, DesiredObject, ObjectKey, cache::ChildHead};
@@ -15,10 +15,10 @@ use serving::plan::ServingPlan;
 use super::{
     converse::{answers_name, prompts},
     reconcile::NvidiaGpuLlmReconciler,
-    run::{Progress, Run, Step, step},
+    run::{Progress, Run, Step, breath, step},
 };
 use crate::{
-    apply::{Done, apply},
+    apply::{CLAIM, Done, apply},
     serving_kind::desired::{Present, desired},
 };
 
@@ -60,17 +60,35 @@ impl Made {
 
 /// How often Pods of a resource were lost in a row, as far as this process has seen it.
 #[derive(Debug, Default)]
-pub(super) struct Losses(Mutex<HashMap<ObjectKey, u32>>);
+pub(super) struct Losses(Mutex<HashMap<ObjectKey, Loss>>);
+
+#[derive(Debug, Default)]
+struct Loss {
+    /// Pods that were made anew.
+    before: u32,
+    /// The Pod that has ended, and since when that is known.
+    ended: Option<(Box<str>, Instant)>,
+}
 
 impl Losses {
-    fn of(&self, key: &ObjectKey) -> u32 {
-        self.0.lock().get(key).copied().unwrap_or_default()
+    /// Whether a Pod that has ended has been left for as long as it should before it is made anew.
+    fn rested(&self, key: &ObjectKey, pod: &PodFacts) -> bool {
+        if !matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed) {
+            return false;
+        }
+        let mut losses = self.0.lock();
+        let loss = losses.entry(key.clone()).or_default();
+        if loss.ended.as_ref().is_none_or(|(uid, _)| *uid != pod.uid) {
+            loss.ended = Some((pod.uid.clone(), Instant::now()));
+        }
+        let since = loss.ended.as_ref().map(|(_, since)| since.elapsed());
+        since.is_some_and(|since| since >= breath(loss.before))
     }
 
     fn one_more(&self, key: &ObjectKey) {
         let mut losses = self.0.lock();
-        let count = losses.entry(key.clone()).or_default();
-        *count = count.saturating_add(1);
+        let loss = losses.entry(key.clone()).or_default();
+        loss.before = loss.before.saturating_add(1);
     }
 
     /// It serves, or it is gone.
@@ -86,13 +104,13 @@ impl NvidiaGpuLlmReconciler {
         key: &ObjectKey,
         resource: &NvidiaGpuLlm,
         wish: &Wish,
-        now: Timestamp,
     ) -> Result<Made, ApplyError> {
         let applier = &self.context.applier;
         let llm_name = resource.spec.llm_name.as_str();
         let (pod, current) = (self.pod_of(resource), self.has(resource, wish));
         let run = run(resource, self.ledger(key, resource, false).done);
-        let step = step(pod.as_deref(), run, current, self.losses.of(key), now);
+        let rested = pod.as_deref().is_some_and(|pod| self.losses.rested(key, pod));
+        let step = step(pod.as_deref(), run, current, rested);
         let mut objects = wish.objects.as_slice();
         if step != Step::Apply
             && let Some((_, others)) = objects.split_last()
@@ -110,7 +128,14 @@ impl NvidiaGpuLlmReconciler {
             kept.push(("ConfigMap", answers.as_str()));
         }
         let uid = resource.uid().unwrap_or_default();
-        let mut done = apply(applier, &uid, objects, &kept).await?;
+        let mut done = match apply(applier, &uid, objects, &kept).await {
+            // Kubernetes keeps a claim that is being deleted as long as a Pod uses it, so it would go on for ever.
+            Err(error @ ApplyError::Terminating { .. }) if error.is_about(CLAIM) => {
+                applier.remove("Pod", &key.namespace, llm_name).await?;
+                return Err(error);
+            }
+            outcome => outcome?,
+        };
         done.ended.extend(replaced);
         Ok(Made { step, done })
     }

@@ -6,20 +6,18 @@
 //! (`keepAlive: false`) is made anew when it was lost before it was done, and when it was made for an older spec; when it
 //! failed by itself it stays, and its failure is the answer until the spec changes or somebody deletes it.
 
+use std::time::Duration;
+
 use diagnosis::facts::{ContainerFacts, ContainerRole, ContainerState, PodFacts, PodPhase};
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-/// A Pod is not made anew before its predecessor, and so the cause of its end, is this old; twice that after another loss, and so
-/// on.
-const BREATH: SignedDuration = SignedDuration::from_secs(10);
-/// The longest of these pauses.
-const LONGEST_BREATH: SignedDuration = SignedDuration::from_mins(5);
+/// The first pause between the end of a Pod and its successor.
+const BREATH: Duration = Duration::from_secs(10);
+/// The longest.
+const LONGEST_BREATH: Duration = Duration::from_mins(5);
 
-/// The pause after so many losses in a row.
-pub(super) fn breath(losses: u32) -> SignedDuration {
-    BREATH
-        .checked_mul(1 << losses.min(16))
-        .map_or(LONGEST_BREATH, |pause| pause.min(LONGEST_BREATH))
+/// The pause after so many losses in a row: twice as long after each.
+pub(super) fn breath(losses: u32) -> Duration {
+    BREATH.saturating_mul(1 << losses.min(16)).min(LONGEST_BREATH)
 }
 
 /// See the module.
@@ -57,8 +55,8 @@ pub(super) enum Progress {
     Finished,
 }
 
-/// What is to be done with the Pod. `current`: it was made for this generation's spec; `losses`: so many were lost in a row.
-pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, losses: u32, now: Timestamp) -> Step {
+/// What is to be done with the Pod. `current`: it was made for this generation's spec; `rested`: it ended long enough ago.
+pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, rested: bool) -> Step {
     let over = run == Run::Ends(Progress::Finished);
     let go_on = if over { Step::Keep } else { Step::Apply };
     let Some(pod) = pod else { return go_on };
@@ -76,13 +74,10 @@ pub(super) fn step(pod: Option<&PodFacts>, run: Run, current: bool, losses: u32,
     if stays && current {
         return Step::Keep;
     }
-    let young = pod
-        .created
-        .is_some_and(|created| now.duration_since(created) < breath(losses));
-    if young && current {
-        Step::ReplaceLater
-    } else {
+    if rested || !current {
         Step::Replace
+    } else {
+        Step::ReplaceLater
     }
 }
 
@@ -105,7 +100,6 @@ mod tests {
         PodFacts {
             phase,
             reason: reason.map(Into::into),
-            created: Some(Timestamp::UNIX_EPOCH),
             ..PodFacts::default()
         }
     }
@@ -138,26 +132,30 @@ mod tests {
             (Some(pod(Failed, None)), older(open), Step::Replace),
             (Some(pod(Succeeded, None)), older(open), Step::Replace),
         ];
-        let later = Timestamp::from_second(60).unwrap();
         for (pod, (run, current), expected) in cases {
-            let told = step(pod.as_ref(), run, current, 0, later);
+            let told = step(pod.as_ref(), run, current, true);
             assert_eq!(told, expected, "{pod:?} {run:?} {current}");
         }
     }
 
     #[test]
     fn one_that_goes_is_waited_for_and_one_that_ended_at_once_gets_a_breath() {
-        let now = Timestamp::UNIX_EPOCH;
         let going = PodFacts {
             deleting: true,
             ..pod(PodPhase::Running, None)
         };
-        assert_eq!(step(Some(&going), Run::Serves, true, 0, now), Step::Wait);
+        assert_eq!(step(Some(&going), Run::Serves, true, true), Step::Wait);
         let ended = pod(PodPhase::Failed, Some("OutOfmemory"));
-        assert_eq!(step(Some(&ended), Run::Serves, true, 0, now), Step::ReplaceLater);
+        assert_eq!(step(Some(&ended), Run::Serves, true, false), Step::ReplaceLater);
         assert_eq!(
-            step(Some(&ended), Run::Ends(Progress::Open), false, 0, now),
+            step(Some(&ended), Run::Ends(Progress::Open), false, false),
             Step::Replace
         );
+    }
+
+    #[test]
+    fn pauses_double_and_end() {
+        let seconds = [0, 1, 2, 5, 60].map(|losses| breath(losses).as_secs());
+        assert_eq!(seconds, [10, 20, 40, 300, 300]);
     }
 }

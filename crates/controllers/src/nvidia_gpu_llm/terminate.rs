@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use reconcile::{EventKind, Failure, ObjectKey, Outcome, PrunePolicy, finalizer};
 
 use super::{reconcile::NvidiaGpuLlmReconciler, status, verdict::Verdict};
-use crate::context::failure;
+use crate::{apply::CLAIM, context::failure};
 
 /// Keeps a resource with objects from going before them.
 pub(super) const FINALIZER: &str = "infra.example.com/gpu-llm";
@@ -127,11 +127,11 @@ pub(super) enum Claims {
 
 impl Claims {
     fn take(self, resource: &NvidiaGpuLlm, kind: &str, name: &str) -> bool {
-        kind != "PersistentVolumeClaim"
-            || match self {
-                Self::All => true,
-                Self::OfName => name == resource.spec.llm_name,
-                Self::None => false,
-            }
+        match (self, kind) {
+            (Self::OfName, CLAIM) => name == resource.spec.llm_name,
+            // What was answered is data as well.
+            (Self::None, CLAIM | "ConfigMap") => false,
+            _ => true,
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     terminate::{Claims, LOOK},
     verdict::Verdict,
 };
-use crate::{context::failure, kinds::NVIDIA_GPU_LLM, serving_kind::ServingRoot};
+use crate::{apply::CLAIM, context::failure, kinds::NVIDIA_GPU_LLM, serving_kind::ServingRoot};
 
 /// Kinds of what is made under an `llmName`.
 const KINDS: [&str; 4] = ["Pod", "Service", "PersistentVolumeClaim", "NetworkPolicy"];
@@ -108,7 +108,11 @@ impl NvidiaGpuLlmReconciler {
                 .get(&namespace, &owner.name)
                 .filter(|known| known.uid().as_deref() == Some(&*owner.uid));
             let abandoned = owner.is_some_and(|owner| {
-                owner.spec.action != Action::Install || owner.spec.llm_name != resource.spec.llm_name
+                let runs =
+                    owner.spec.action == Action::Install && owner.spec.llm_name == resource.spec.llm_name;
+                // The data of one that came after this resource is not what this one was made to remove.
+                let later = owner.creation_timestamp() > resource.creation_timestamp();
+                !(runs || later && kind == CLAIM)
             });
             if abandoned {
                 self.context.applier.remove(kind, &namespace, &child.name).await?;

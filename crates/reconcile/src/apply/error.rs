@@ -143,6 +143,11 @@ impl ApplyError {
         }
     }
 
+    /// Whether it is about an object of this kind that is being deleted.
+    pub fn is_about(&self, kind: &str) -> bool {
+        matches!(self, Self::Terminating { kind: going, .. } if going == kind)
+    }
+
     /// Whether it is the API server's passing trouble, and nobody's to mend.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Retryable { .. })

@@ -20,10 +20,8 @@ use crate::{
     cache::{ChildHead, ChildView, Writing},
 };
 
-/// End of the name under which the successor is tried out; no object of it is ever stored.
-const TRIAL: &str = "-trial";
-/// Longest name of an object without that end.
-const LONGEST_NAME: usize = 253 - TRIAL.len();
+/// Longest name of an object without the end under which its successor is tried out.
+const LONGEST_NAME: usize = 200;
 
 /// Images of an object's containers, in its order.
 pub(super) type Images = Vec<Box<str>>;
@@ -123,7 +121,8 @@ impl Applier {
     async fn try_out(&self, desired: &DesiredObject, child: &ChildHead) -> Result<(), ApplyError> {
         let mut trial = desired.clone();
         let name: String = desired.name().chars().take(LONGEST_NAME).collect();
-        trial.meta.name = Some(name + TRIAL);
+        // A name that nobody has; no object of it is ever stored.
+        trial.meta.name = Some(format!("{name}-trial-{}", child.uid));
         let body = trial
             .body(Bind::Create)
             .map_err(|source| unserialisable(desired, source))?;

@@ -24,8 +24,9 @@ pub const PULL_CONTAINER: &str = "pull-model";
 
 /// `$1` model, `$2` the name that clients use, or nothing. Ends at once when both are there. The server's log stays apart, so that
 /// the last words of a failure are its cause; a shell that waits, unlike one with a command in front, ends when its Pod is deleted.
-/// A pull that brings nothing for five minutes is ended, and the next start of the container goes on from what is there: Ollama
-/// waits for ever for a layer whose first reader went away (seen with 0.17.4).
+/// A pull that brings nothing for five minutes, and longer by what is to be verified (20 MB/s, without a word), is ended, and the
+/// next start of the container goes on from what is there: Ollama waits for ever for a layer whose first reader went away (seen
+/// with 0.17.4).
 const PULL: &str = r#"set -eu
 log=${TMPDIR:-/tmp}/ollama-serve-$HOSTNAME.log
 ollama serve >"$log" 2>&1 &
@@ -39,10 +40,12 @@ until ollama list >/dev/null 2>&1; do
 done
 watch() {
   seen='' still=0
-  while sleep 10; do
-    now=$(du -s "$OLLAMA_MODELS" 2>/dev/null || true)
+  while sleep 10 >/dev/null 2>&1; do
+    now=$(du -sk "$OLLAMA_MODELS" 2>/dev/null || true)
+    now=${now%%[!0-9]*}
+    [ -n "$now" ] || continue
     if [ "$now" = "$seen" ]; then still=$((still + 10)); else seen=$now still=0; fi
-    if [ "$still" -ge 300 ]; then echo "the pull of $1 stands still; it goes on at the next start" >&2; kill "$2"; exit; fi
+    if [ "$still" -ge $((300 + now / 20000)) ]; then echo "the pull of $1 stands still; it goes on at the next start" >&2; kill "$2"; exit; fi
   done
 }
 if ollama show "$1" >/dev/null 2>&1; then

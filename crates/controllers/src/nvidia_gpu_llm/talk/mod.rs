@@ -203,6 +203,14 @@ impl Talks {
         ) {
             return;
         }
+        // Another try is no news until it comes further than the last one.
+        let again = matches!(
+            (&talk.heard, &heard),
+            (Heard::NotLoaded(_), Heard::Loading) | (Heard::NotPulled(_), Heard::Pulling(_))
+        );
+        if again {
+            return;
+        }
         // The pause before the next question begins when this one has its answer.
         talk.looked = Some(Instant::now());
         if !talk.heard.says(&heard) {
