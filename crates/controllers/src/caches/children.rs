@@ -10,19 +10,16 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use reconcile::{
-    CacheSpec, Child, RawObject, WatchCache, Watches,
+    CacheSpec, Child, MANAGED_BY_SELECTOR, RawObject, WatchCache, Watches,
     cache::{ChildHead, ChildView},
 };
+use serving::labels;
 
 use super::{
     pods,
     roots::{Owners, ServingRoots},
 };
-use crate::{triggers, workload};
-
-/// Pods by themselves: those that we apply. All other Pods are made by Kubernetes from what we apply.
-const OWN_PODS: &str =
-    "app.kubernetes.io/managed-by=llm-operator,llm-operator.io/kind=nvidiagpullm.infra.example.com";
+use crate::{kinds::NVIDIA_GPU_LLM_LABEL, triggers, workload};
 
 /// See the module.
 pub(super) struct Children {
@@ -49,7 +46,7 @@ impl Children {
                 watches.start(plain::<PersistentVolumeClaim>(owners, roots)),
                 watches.start(plain::<Ingress>(owners, roots)),
                 watches.start(plain::<ConfigMap>(owners, roots)),
-                watches.start(plain::<Pod>(owners, roots).labels(OWN_PODS)),
+                watches.start(plain::<Pod>(owners, roots).labels(&applied_pods())),
             ],
         }
     }
@@ -68,6 +65,11 @@ impl Children {
             .chain(self.plain.iter().cloned())
             .collect()
     }
+}
+
+/// Selects the Pods that we apply; all others are made by Kubernetes from what we apply.
+fn applied_pods() -> String {
+    format!("{MANAGED_BY_SELECTOR},{}={NVIDIA_GPU_LLM_LABEL}", labels::KIND)
 }
 
 fn plain<K>(owners: &Owners, roots: &ServingRoots) -> CacheSpec<Child<()>>

@@ -29,11 +29,10 @@ use super::{
 use crate::{
     context::{after_error, failure},
     kinds::NVIDIA_GPU_LLM_LABEL,
-    serving_kind::{Planned, observe::gpu_need},
+    serving_kind::{Planned, observe::gpu_need, reconcile::SCHEDULER_PATIENCE},
 };
 
-/// After this time a Pod of which the scheduler has said nothing is looked at again.
-const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
+/// A look at a server is due a moment before its reconcile.
 const MOMENT: Duration = Duration::from_secs(1);
 /// After this time something that had no effect yet is tried again.
 const RETRY: Duration = Duration::from_secs(3);
@@ -181,7 +180,6 @@ fn next(install: &Install<'_>, made: Option<&Result<Made, ApplyError>>, listenin
     if later || (listening && (ending || unsent)) {
         Outcome::RequeueAfter(RETRY)
     } else if listening {
-        // A moment later than the look is due, or it would not be.
         Outcome::RequeueAfter(install.heard.patience() + MOMENT)
     } else if install.explanation.reason == diagnosis::Reason::Starting {
         Outcome::RequeueAfter(SCHEDULER_PATIENCE)

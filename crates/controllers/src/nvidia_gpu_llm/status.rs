@@ -16,10 +16,7 @@ use super::{
     reasons::Reason,
     verdict::{Install, Verdict},
 };
-use crate::{
-    reason::Reason as Common,
-    serving_kind::status::{accepted_as, finding},
-};
+use crate::serving_kind::status::{self as common, accepted, finding};
 
 const READY: &str = "Ready";
 const APPLIED: &str = "Applied";
@@ -49,7 +46,7 @@ pub(super) fn installing(
     let plan = install.accepted.ok();
     let done = matches!((&install.accepted, &install.applied), (Ok(_), Some(Ok(())))) && !install.replacing;
     let findings = [
-        accepted_as(&install.accepted, generation),
+        accepted(&install.accepted, generation),
         applied(install, generation),
         ready(verdict, generation),
         prompts(install, generation),
@@ -226,25 +223,17 @@ fn ready(verdict: &Verdict, generation: i64) -> Finding {
 }
 
 fn applied(install: &Install<'_>, generation: i64) -> Finding {
-    let (status, reason, message) = match &install.applied {
-        Some(Ok(())) if install.replacing => (
-            false,
+    if install.replacing {
+        let message = format!("Pod {} is made anew.", install.llm_name);
+        return finding(
+            APPLIED,
+            Some(false),
             Reason::Replacing.as_str(),
-            format!("Pod {} is made anew.", install.llm_name),
-        ),
-        Some(Ok(())) => (
-            true,
-            Common::Applied.as_str(),
-            "The objects in the cluster are as asked for.".to_owned(),
-        ),
-        Some(Err(error)) => (false, error.reason(), error.to_string()),
-        None => (
-            false,
-            Common::NotAccepted.as_str(),
-            "What was made before is left as it is until the spec is accepted.".to_owned(),
-        ),
-    };
-    finding(APPLIED, Some(status), reason, message, generation)
+            message,
+            generation,
+        );
+    }
+    common::applied(install.applied.as_ref(), install.pod.is_some(), None, generation)
 }
 
 fn prompts(install: &Install<'_>, generation: i64) -> Finding {

@@ -23,7 +23,7 @@ use super::{
 use crate::{apply::CLAIM, context::failure, kinds::NVIDIA_GPU_LLM, serving_kind::ServingRoot};
 
 /// Kinds of what is made under an `llmName`.
-const KINDS: [&str; 4] = ["Pod", "Service", "PersistentVolumeClaim", "NetworkPolicy"];
+const KINDS: [&str; 4] = ["Pod", "Service", CLAIM, "NetworkPolicy"];
 
 impl NvidiaGpuLlmReconciler {
     /// An install that does not have its name removes what it has made, claims too.

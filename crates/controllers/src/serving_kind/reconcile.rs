@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
-const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
+pub(crate) const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
 
 /// Only after this time what a new resource names is said to be missing.
 const REFERENT_PATIENCE: Duration = Duration::from_millis(250);

@@ -109,9 +109,12 @@ pub fn status<'a, K: ServingKind>(
     let explanation = &observation.explanation;
     let plan = outcome.accepted.ok();
 
+    let scaler = outcome
+        .scaler
+        .map(|scaler| scaler.sentence(resource.replicas(), K::REPLICAS_FIELD));
     let findings = [
-        accepted(outcome, generation),
-        applied(resource, outcome, generation),
+        accepted(&outcome.accepted, generation),
+        applied(outcome.applied.as_ref(), observation.made, scaler, generation),
         ready(outcome, generation),
     ];
     let (reason, state) = match &obstacle {
@@ -187,12 +190,8 @@ pub fn terminating<K: ServingKind>(
     (status, seen)
 }
 
-fn accepted(outcome: &Outcome<'_>, generation: i64) -> Finding {
-    accepted_as(&outcome.accepted, generation)
-}
-
 /// The condition `Accepted`.
-pub(crate) fn accepted_as(accepted: &Result<&ServingPlan, &Rejection>, generation: i64) -> Finding {
+pub(crate) fn accepted(accepted: &Result<&ServingPlan, &Rejection>, generation: i64) -> Finding {
     let (status, reason, message) = match accepted {
         Ok(_) => (
             true,
@@ -204,22 +203,25 @@ pub(crate) fn accepted_as(accepted: &Result<&ServingPlan, &Rejection>, generatio
     finding("Accepted", Some(status), reason.as_str(), message, generation)
 }
 
-fn applied<K: ServingKind>(resource: &K, outcome: &Outcome<'_>, generation: i64) -> Finding {
-    let scaler = outcome
-        .scaler
-        .map(|scaler| scaler.sentence(resource.replicas(), K::REPLICAS_FIELD));
-    let (status, reason, message) = match &outcome.applied {
+/// The condition `Applied`; `made`: there is something that was made before, `more`: what else there is to know when all is well.
+pub(crate) fn applied(
+    applied: Option<&Result<(), &ApplyError>>,
+    made: bool,
+    more: Option<String>,
+    generation: i64,
+) -> Finding {
+    let (status, reason, message) = match applied {
         Some(Ok(())) => (
             true,
             Reason::Applied.as_str(),
             ["The objects in the cluster are as asked for.".to_owned()]
                 .into_iter()
-                .chain(scaler)
+                .chain(more)
                 .collect::<Vec<_>>()
                 .join(" "),
         ),
         Some(Err(error)) => (false, error.reason(), error.to_string()),
-        None if outcome.observed.made => (
+        None if made => (
             false,
             Reason::NotAccepted.as_str(),
             "What was made before is left as it is until the spec is accepted.".to_owned(),

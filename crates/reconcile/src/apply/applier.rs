@@ -62,7 +62,7 @@ pub struct Applier {
     pub(super) client: Client,
     pub(super) views: Vec<Arc<dyn ChildView>>,
     verified: Mutex<HashMap<Box<str>, Verified>>,
-    /// Of objects that are replaced: their images when we last wrote or first saw them, by uid.
+    /// Of objects that are replaced: their images when we first saw them, by uid.
     pub(super) images: Mutex<HashMap<Box<str>, Images>>,
 }
 

@@ -65,8 +65,8 @@ impl Applier {
         }
     }
 
-    /// Whether somebody has changed an image since we last wrote the object, or first saw it. What an admission plugin makes
-    /// of our images when the object is made is no change.
+    /// Whether somebody has changed an image since this process first saw the object. What an admission plugin makes of our
+    /// images when the object is made is no change.
     fn images_changed(&self, child: &ChildHead, observed: &Value) -> bool {
         let now = images(observed);
         let mut known = self.images.lock();
