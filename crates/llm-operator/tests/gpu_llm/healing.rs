@@ -200,12 +200,11 @@ async fn an_image_edited_by_hand_is_put_right() {
 async fn deleted_answers_are_not_asked_for_again() {
     let bed = bed().await;
     let space = bed.space("answers").await;
-    served(&space, "  prompts: [one, two]").await;
+    let before = served(&space, "  prompts: [one, two]").await;
     let answers = all_answered(&space, "demo").await.prompts;
     space.delete::<ConfigMap>("llm-answers").await;
     space.delete::<Pod>("llm").await;
-    space.wait_gone::<Pod>("llm").await;
-    space.wait("exists", "llm", |_: &Pod| true).await;
+    successor(&space, "llm", &before).await;
     let status = all_answered(&space, "demo").await;
     assert_eq!(status.prompts, answers);
     assert_eq!(journal(bed, &space).prompts(), ["one", "two"]);
