@@ -337,6 +337,21 @@ async fn several_clusters_run_at_once() {
 }
 
 #[tokio::test]
+async fn the_front_proxy_is_published_for_aggregated_apis() {
+    let cluster = cluster().await;
+    let api: Api<ConfigMap> = Api::namespaced(cluster.admin_client().await.unwrap(), "kube-system");
+    let published = until("the front proxy's settings", LIMIT, async || {
+        let map = api.get_opt("extension-apiserver-authentication").await.ok()??;
+        map.data
+            .filter(|data| data.contains_key("requestheader-client-ca-file"))
+    });
+    let data = published.await.unwrap();
+    assert_eq!(data["requestheader-allowed-names"], "[\"front-proxy-client\"]");
+    assert_eq!(data["requestheader-username-headers"], "[\"X-Remote-User\"]");
+    assert!(cluster.front_proxy().key.is_file());
+}
+
+#[tokio::test]
 async fn a_component_that_dies_is_told_with_the_end_of_its_log() {
     let error = Cluster::builder()
         .bare()

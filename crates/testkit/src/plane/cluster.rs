@@ -27,6 +27,15 @@ use crate::process::Signal;
 /// How long a token of [`Cluster::token_for`] is good, in seconds: longer than any test.
 const TOKEN_SECONDS: i64 = 24 * 3600;
 
+/// The front proxy's certificate and its key, as PEM files.
+#[derive(Debug, Clone)]
+pub struct FrontProxy {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
 /// A control plane that runs on this machine for as long as this value lives.
 #[derive(Debug)]
 pub struct Cluster {
@@ -78,6 +87,14 @@ impl Cluster {
     /// The way in for one of the plane's own users, each an administrator.
     pub fn access(&self, identity: Identity) -> Access {
         self.plane.access(identity)
+    }
+
+    /// The files with which the API server hands requests on to aggregated APIs, for a test that acts as it.
+    pub fn front_proxy(&self) -> FrontProxy {
+        FrontProxy {
+            certificate: self.plane.pki.file("front-proxy-client.crt"),
+            key: self.plane.pki.file("front-proxy-client.key"),
+        }
     }
 
     /// A new administrator's client. It belongs to the runtime it is made on.

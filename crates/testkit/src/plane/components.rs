@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::binaries::{self, Binaries};
-use super::pki::Pki;
+use super::pki::{FRONT_PROXY, Pki};
 use crate::process::Program;
 
 /// Requests per second that controllers and scheduler may send: far above what one machine serves.
@@ -70,6 +70,14 @@ impl Settings<'_> {
             file("tls-private-key-file", "apiserver.key"),
             file("client-ca-file", "ca.crt"),
             file("token-auth-file", "tokens.csv"),
+            // How it hands requests on to aggregated APIs, and for whom it vouches.
+            file("requestheader-client-ca-file", "front-proxy-ca.crt"),
+            format!("--requestheader-allowed-names={FRONT_PROXY}"),
+            "--requestheader-username-headers=X-Remote-User".to_owned(),
+            "--requestheader-group-headers=X-Remote-Group".to_owned(),
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-".to_owned(),
+            file("proxy-client-cert-file", "front-proxy-client.crt"),
+            file("proxy-client-key-file", "front-proxy-client.key"),
             "--authorization-mode=RBAC".to_owned(),
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
             file("service-account-key-file", "service-account.pub"),

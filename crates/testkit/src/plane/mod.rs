@@ -22,7 +22,7 @@ mod start;
 pub use access::Access;
 pub use binaries::Program;
 pub use builder::ClusterBuilder;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, FrontProxy};
 pub use error::ClusterError;
 pub use pki::Identity;
 pub use ports::{NoPort, Port};

@@ -1,8 +1,9 @@
 //! Keys, certificates and tokens of one cluster.
 //!
 //! In: a directory. Out: [`Pki`]: a certificate authority, the API server's certificate, the key that signs service
-//! account tokens, and a token for each of the plane's own users. Read back when the directory has them already, so
-//! that a durable cluster keeps its identity.
+//! account tokens, a token for each of the plane's own users, and the front proxy's certificate, with which the API
+//! server vouches for users where it hands requests on. Read back when the directory has them already, so that a durable
+//! cluster keeps its identity.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -23,8 +24,12 @@ const SERVER_NAMES: [&str; 6] = [
     "kubernetes.default.svc",
     "10.96.0.1",
 ];
-/// Written last: a directory that has it has everything.
+/// Written last: a directory that has it has everything but, if it is older, the front proxy's files.
 const TOKENS: &str = "tokens.csv";
+/// The common name in the front proxy's certificate, as kubeadm has it.
+pub(super) const FRONT_PROXY: &str = "front-proxy-client";
+/// The front proxy's key, written last of its three files.
+const FRONT_PROXY_KEY: &str = "front-proxy-client.key";
 
 /// Keys or certificates could not be made, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +89,9 @@ impl Pki {
             write_certificates(directory)?;
             write_tokens(directory)?;
         }
+        if !directory.join(FRONT_PROXY_KEY).is_file() {
+            write_front_proxy(directory)?;
+        }
         let tokens = read(&directory.join(TOKENS))?;
         let tokens = tokens
             .lines()
@@ -96,7 +104,8 @@ impl Pki {
         })
     }
 
-    /// The path of one of its files: `ca.crt`, `apiserver.{crt,key}`, `service-account.{key,pub}`, `tokens.csv`.
+    /// The path of one of its files: `ca.crt`, `apiserver.{crt,key}`, `service-account.{key,pub}`, `tokens.csv`,
+    /// `front-proxy-ca.crt`, `front-proxy-client.{crt,key}`.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
@@ -111,28 +120,47 @@ impl Pki {
 }
 
 fn write_certificates(directory: &Path) -> Result<(), PkiError> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority
-        .distinguished_name
-        .push(DnType::CommonName, "llm-operator local cluster");
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-
-    let mut server = CertificateParams::new(SERVER_NAMES.map(str::to_owned).to_vec())?;
-    server
-        .distinguished_name
-        .push(DnType::CommonName, "kube-apiserver");
-    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let server_key = KeyPair::generate()?;
-    let server = server.signed_by(&server_key, &authority)?;
-
+    let authority = authority("llm-operator local cluster")?;
+    let names = SERVER_NAMES.map(str::to_owned).to_vec();
+    let server = (names, "kube-apiserver", ExtendedKeyUsagePurpose::ServerAuth);
+    let (server, server_key) = signed(server, &authority)?;
     let accounts = KeyPair::generate()?;
     write(&directory.join("ca.crt"), &authority.as_ref().pem())?;
-    write(&directory.join("apiserver.crt"), &server.pem())?;
-    write(&directory.join("apiserver.key"), &server_key.serialize_pem())?;
+    write(&directory.join("apiserver.crt"), &server)?;
+    write(&directory.join("apiserver.key"), &server_key)?;
     write(&directory.join("service-account.key"), &accounts.serialize_pem())?;
     write(&directory.join("service-account.pub"), &accounts.public_key_pem())
+}
+
+/// An authority of its own: whoever has a certificate of it may speak for any user.
+fn write_front_proxy(directory: &Path) -> Result<(), PkiError> {
+    let authority = authority("llm-operator local front proxy")?;
+    let client = (Vec::new(), FRONT_PROXY, ExtendedKeyUsagePurpose::ClientAuth);
+    let (client, client_key) = signed(client, &authority)?;
+    write(&directory.join("front-proxy-ca.crt"), &authority.as_ref().pem())?;
+    write(&directory.join("front-proxy-client.crt"), &client)?;
+    write(&directory.join(FRONT_PROXY_KEY), &client_key)
+}
+
+fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>, PkiError> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+}
+
+/// A certificate with these host names, common name and purpose, and its key, both as PEM.
+fn signed(
+    (hosts, name, purpose): (Vec<String>, &str, ExtendedKeyUsagePurpose),
+    authority: &CertifiedIssuer<'static, KeyPair>,
+) -> Result<(String, String), PkiError> {
+    let mut params = CertificateParams::new(hosts)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.extended_key_usages = vec![purpose];
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, authority)?;
+    Ok((certificate.pem(), key.serialize_pem()))
 }
 
 fn write_tokens(directory: &Path) -> Result<(), PkiError> {
@@ -190,5 +218,20 @@ mod tests {
         assert_eq!(first.token(Identity::Admin), second.token(Identity::Admin));
         assert_ne!(first.token(Identity::Admin), first.token(Identity::Nodes));
         assert_eq!(first.token(Identity::Admin).len(), 32);
+    }
+
+    #[test]
+    fn an_identity_from_before_the_front_proxy_gets_its_files_and_keeps_the_rest() {
+        let directory = TemporaryDirectory::new("test").unwrap();
+        let first = Pki::open(directory.path()).unwrap();
+        let authority = std::fs::read(first.file("ca.crt")).unwrap();
+        std::fs::remove_file(first.file("front-proxy-client.key")).unwrap();
+        let second = Pki::open(directory.path()).unwrap();
+        assert!(second.file("front-proxy-client.key").is_file());
+        assert_eq!(std::fs::read(second.file("ca.crt")).unwrap(), authority);
+        assert_eq!(first.token(Identity::Admin), second.token(Identity::Admin));
+        let kept = std::fs::read(second.file("front-proxy-client.key")).unwrap();
+        let third = Pki::open(directory.path()).unwrap();
+        assert_eq!(std::fs::read(third.file("front-proxy-client.key")).unwrap(), kept);
     }
 }
