@@ -6,8 +6,10 @@
 // Printer columns of kube's derive repeat `type_ = "string"`, which this lint takes for a duplicated attribute.
 #![allow(clippy::duplicated_attributes)]
 
+pub mod ai_example_com;
 pub mod infra_example_com;
 pub mod llm_example_com;
+pub mod nvidia_com;
 pub mod premlabs_io;
 pub mod shared;
 
@@ -15,13 +17,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 
 use crate::{
+    ai_example_com::v1::ModelDeployment,
     infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    nvidia_com::v1::DynamoGraphDeployment,
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap, AutoNodeLabeler},
     shared::definition::with_optional_spec,
 };
 
-/// Every custom resource definition, ready to install, in a stable order.
+/// Every custom resource definition of our own, ready to install, in a stable order.
 ///
 /// Always install these, never a type's own `crd()`: [`shared::definition::finished`] has been over them.
 pub fn crds() -> Vec<CustomResourceDefinition> {
@@ -32,8 +36,15 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         with_optional_spec(AIModelMap::crd()),
         AutoNodeLabeler::crd(),
         NvidiaGpuLlm::crd(),
+        with_optional_spec(ai_example_com::v1::LLMModel::crd()),
+        ModelDeployment::crd(),
     ]
     .into_iter()
     .map(shared::definition::finished)
     .collect()
+}
+
+/// Definitions that belong to others on many clusters: installed only when asked for.
+pub fn optional_crds() -> Vec<CustomResourceDefinition> {
+    vec![shared::definition::finished(DynamoGraphDeployment::crd())]
 }

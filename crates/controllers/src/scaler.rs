@@ -2,17 +2,27 @@
 //!
 //! In: autoscalers as they are watched. Out: the few facts that decide whether a child's replicas are ours. Pure.
 
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::{
+    api::autoscaling::v2::{HPAScalingRules, HorizontalPodAutoscaler},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use serving::labels;
 
-/// An autoscaler that may target a Deployment.
+use crate::workload::WorkloadKind;
+
+/// An autoscaler that may target a workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scaler {
     /// Its namespace.
     pub namespace: Box<str>,
     /// Name of the autoscaler.
     pub name: Box<str>,
-    /// Name of the Deployment that it targets; `None` when it targets something else, or is on its way out.
-    pub deployment: Option<Box<str>>,
+    /// The workload that it targets; `None` when it targets something else, or is on its way out.
+    pub target: Option<(WorkloadKind, Box<str>)>,
+    /// The uid of the resource for which we made it; `None`: it is somebody else's.
+    pub made_for: Option<Box<str>>,
+    /// Kubernetes' tolerance, which would swallow one replica of ten and more, is off in both directions.
+    pub exact: bool,
     /// It never goes below this, unless somebody sets zero; Kubernetes' default is 1.
     pub least: i32,
     /// It never goes above this.
@@ -42,15 +52,36 @@ impl From<&HorizontalPodAutoscaler> for Scaler {
         let version = target.api_version.as_deref().unwrap_or_default();
         // Kubernetes takes the kind's only group when none is given.
         let group = version.split_once('/').map_or("apps", |(group, _)| group);
-        let counts = target.kind == "Deployment" && group == "apps" && meta.deletion_timestamp.is_none();
+        let counts = group == "apps" && meta.deletion_timestamp.is_none();
+        let kind = WorkloadKind::named(&target.kind).filter(|_| counts);
+        let rules = spec.behavior.as_ref().map(|all| [&all.scale_up, &all.scale_down]);
         Self {
             namespace: meta.namespace.as_deref().unwrap_or_default().into(),
             name: meta.name.as_deref().unwrap_or_default().into(),
-            deployment: counts.then(|| target.name.as_str().into()),
+            target: kind.map(|kind| (kind, target.name.as_str().into())),
+            made_for: made_for(meta),
+            exact: rules.is_some_and(|rules| rules.into_iter().all(exact)),
             least: spec.min_replicas.unwrap_or(1),
             most: spec.max_replicas,
         }
     }
+}
+
+fn made_for(meta: &ObjectMeta) -> Option<Box<str>> {
+    let labels = meta.labels.as_ref()?;
+    let ours = labels
+        .get("app.kubernetes.io/managed-by")
+        .is_some_and(|by| by == labels::OPERATOR);
+    let owners = meta.owner_references.iter().flatten();
+    let controller = owners
+        .filter(|owner| owner.controller == Some(true))
+        .map(|owner| owner.uid.as_str());
+    controller.filter(|_| ours).map(Into::into).next()
+}
+
+fn exact(rules: &Option<HPAScalingRules>) -> bool {
+    let tolerance = rules.as_ref().and_then(|rules| rules.tolerance.as_ref());
+    tolerance.is_some_and(|tolerance| tolerance.0 == "0")
 }
 
 #[cfg(test)]
@@ -66,18 +97,22 @@ mod tests {
     }
 
     #[test]
-    fn only_autoscalers_of_deployments_count() {
-        for (target, deployment) in [
+    fn only_autoscalers_of_workloads_count() {
+        for (target, workload) in [
             (
                 serde_json::json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat"}),
-                Some("chat"),
+                Some((WorkloadKind::Deployment, "chat".into())),
             ),
             (
                 serde_json::json!({"kind": "Deployment", "name": "chat"}),
-                Some("chat"),
+                Some((WorkloadKind::Deployment, "chat".into())),
             ),
             (
                 serde_json::json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "chat"}),
+                Some((WorkloadKind::StatefulSet, "chat".into())),
+            ),
+            (
+                serde_json::json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "chat"}),
                 None,
             ),
             (
@@ -85,8 +120,27 @@ mod tests {
                 None,
             ),
         ] {
-            assert_eq!(scaler(&target).deployment.as_deref(), deployment);
+            assert_eq!(scaler(&target).target, workload);
         }
+    }
+
+    #[test]
+    fn ours_are_known_by_their_owner_and_by_what_was_stored() {
+        let ours = |tolerance: &str| {
+            let rules = serde_json::json!({"tolerance": tolerance});
+            let autoscaler: HorizontalPodAutoscaler = serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "h", "labels": {"app.kubernetes.io/managed-by": "llm-operator"},
+                    "ownerReferences": [{"apiVersion": "a/v1", "kind": "K", "name": "chat", "uid": "1", "controller": true}]},
+                "spec": {"maxReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "chat"},
+                    "behavior": {"scaleUp": rules, "scaleDown": rules}},
+            }))
+            .unwrap();
+            Scaler::from(&autoscaler)
+        };
+        assert_eq!(ours("0").made_for.as_deref(), Some("1"));
+        assert!(ours("0").exact && !ours("100m").exact);
+        let theirs = scaler(&serde_json::json!({"kind": "Deployment", "name": "chat"}));
+        assert!(theirs.made_for.is_none() && !theirs.exact);
     }
 
     #[test]

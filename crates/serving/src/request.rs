@@ -20,7 +20,7 @@ use k8s_openapi::{
 use crate::{
     engine::prem::PremRequest,
     gpu::GpuRequest,
-    plan::{ConfigPlan, IngressPlan},
+    plan::{ConfigPlan, IngressPlan, ScalingPlan},
     quantity::Quantity,
     source::ModelSource,
     template::Template,
@@ -86,6 +86,10 @@ pub struct ServingRequest {
     pub ingress: Option<IngressPlan>,
     /// Files for the engine.
     pub config: Option<ConfigPlan>,
+    /// Where the engine's own settings stand.
+    pub settings: Settings,
+    /// How the number of replicas follows the load; `None`: it does not.
+    pub scaling: Option<ScalingPlan>,
     /// The disruption budget.
     pub budget: BudgetRequest,
     /// Who may reach the port.
@@ -196,6 +200,8 @@ pub struct ContainerRequest {
     pub command: Vec<String>,
     /// Arguments after the engine's own, or alone after `command`.
     pub args: Vec<String>,
+    /// Arguments that the kind decides, between the engine's own and those of a person.
+    pub engine_args: Vec<String>,
     /// Variables that win over the engine's.
     pub env: Vec<EnvVar>,
     /// Sources of variables.
@@ -245,9 +251,24 @@ pub enum ClaimRequest {
     Existing(String),
 }
 
+/// Where the settings that the operator decides for an engine stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Settings {
+    /// In the container's arguments.
+    #[default]
+    Arguments,
+    /// In a ConfigMap, so that everybody can read what the server was told; an engine that reads no such file keeps its arguments.
+    File,
+}
+
 /// What runs the Pods. Families with other workloads add variants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WorkloadRequest {
+    /// A StatefulSet: Pods with stable names, each with a claim of its own when there is a new one.
+    StatefulSet {
+        /// How many, or the least of them.
+        replicas: i32,
+    },
     /// Nothing: there is one Pod, which the operator itself replaces.
     Pod {
         /// Whether it ends when its work is done, and is not restarted.

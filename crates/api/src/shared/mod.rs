@@ -4,12 +4,16 @@ pub mod access;
 pub mod definition;
 pub mod engine;
 pub mod pod_template;
+pub mod scaling;
 pub mod schema;
+pub mod serving_options;
 pub mod state;
 pub mod storage;
 
 pub use access::AccessSpec;
 pub use engine::{Engine, GpuRequirement, ImagePullPolicy, ModelSource, Probes, Resources};
 pub use pod_template::PodTemplate;
+pub use scaling::{ScalingSpec, ScalingStatus, Transport};
+pub use serving_options::{ServingOptions, SizingStatus};
 pub use state::State;
 pub use storage::{AccessMode, WeightsStorage};

@@ -36,6 +36,30 @@ pub fn positive_quantity(generator: &mut SchemaGenerator, field: &str) -> Schema
     schema
 }
 
+/// A time above zero such as `100ms`, `1.5s` or `2m`.
+pub fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 16,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^([0-9]+|[0-9]+[.][0-9]+)(ms|s|m)$') && self.matches('[1-9]')",
+            "message": "must be a time above zero such as \"100ms\", \"1.5s\" or \"2m\"",
+        }],
+    })
+}
+
+/// A share of requests such as `99%`, at least half of them and not all.
+pub fn attainment(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 8,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[5-9][0-9]([.][0-9]{1,3})?%$')",
+            "message": "must be a share of requests from \"50%\" to \"99.999%\"",
+        }],
+    })
+}
+
 /// The schema of a core type, inlined, without descriptions.
 pub fn bare<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = generator.subschema_for::<T>();

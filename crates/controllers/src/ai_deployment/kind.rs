@@ -19,6 +19,7 @@ use crate::{
         rejection::Rejection,
         status::{Seen, ServingStatus},
     },
+    workload::WorkloadKind,
 };
 
 const READY: &str = "Ready";
@@ -34,6 +35,7 @@ impl Planned for AIDeployment {
 }
 
 impl ServingKind for AIDeployment {
+    const WORKLOAD: WorkloadKind = WorkloadKind::Deployment;
     const REPLICAS_FIELD: &'static str = "spec.deployment.replicas";
 
     fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
@@ -60,6 +62,7 @@ impl ServingKind for AIDeployment {
             model: (!stored.models.is_empty()).then(|| stored.models.join(", ")),
             image: stored.image,
             gpu: stored.gpu,
+            scaling: stored.scaling,
             conditions: stored.conditions,
         }
     }
@@ -88,6 +91,7 @@ impl ServingKind for AIDeployment {
             models: models(common.model.as_deref()),
             image: common.image,
             gpu: common.gpu,
+            scaling: common.scaling,
             conditions: common.conditions,
         }
     }

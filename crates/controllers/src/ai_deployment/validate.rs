@@ -17,7 +17,7 @@ use serving::{
     plan::IngressPlan,
     request::{
         Additions, ContainerRequest, EngineRequest, Identity, ModelRequest, PodForm, PodRequest, ServiceKind,
-        ServiceRequest, ServingRequest, StrategyRequest, WorkloadRequest,
+        ServiceRequest, ServingRequest, Settings, StrategyRequest, WorkloadRequest,
     },
     template::{self, EnginePlace, Parsed},
 };
@@ -32,6 +32,7 @@ use crate::{
     kinds::{AI_DEPLOYMENT, PREM_GROUP, PREM_VERSION},
     llm_deployment::validate::budget,
     parsing::{Errors, access},
+    promise,
 };
 
 /// The value of the label by which all Pods with models are spread.
@@ -89,6 +90,10 @@ pub(super) fn validate(
     errors.0.extend(one_success(&deployment));
     let budget = errors.keep(budget(spec.disruption_budget.as_ref(), beside.most_replicas));
     let access = errors.keep(access(spec.access.as_ref(), beside.operator_namespace));
+    let scaling = errors.keep_all(promise::scaling(
+        spec.scaling.as_ref(),
+        deployment.replicas.unwrap_or(1),
+    ));
     let (port, image) = port_and_image(resource, beside.engine, generic.as_ref());
     let more_ports = generic.as_ref().map(container::more_ports).unwrap_or_default();
     let config_map = format!("{}-engine-config", name(resource));
@@ -99,8 +104,8 @@ pub(super) fn validate(
         &config_map,
         generic,
     ));
-    let (Some(resources), Some(budget), Some(access), Some((engine, config))) =
-        (resources, budget, access, engine)
+    let (Some(resources), Some(budget), Some(access), Some((engine, config)), Some(scaling)) =
+        (resources, budget, access, engine, scaling)
     else {
         return Err(errors.0);
     };
@@ -135,6 +140,8 @@ pub(super) fn validate(
         service: service(resource, port, more_ports),
         ingress: ingress(resource),
         config,
+        settings: Settings::Arguments,
+        scaling,
         budget,
         access,
     })

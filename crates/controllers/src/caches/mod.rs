@@ -35,6 +35,7 @@ use crate::{
     kinds::{AI_DEPLOYMENT, AI_MODEL_MAP, LLM_DEPLOYMENT, LLM_MODEL, NVIDIA_GPU_LLM},
     scaler::Scaler,
     triggers,
+    workload::WorkloadKind,
 };
 
 /// The caches. Cheap to share.
@@ -134,9 +135,14 @@ impl Caches {
         self.children.views()
     }
 
-    /// The Deployment `namespace`/`name`, if we made it.
-    pub fn workload(&self, namespace: &str, name: &str) -> Option<Arc<Child<WorkloadFacts>>> {
-        self.children.workloads.get(namespace, name)
+    /// The Deployment or StatefulSet `namespace`/`name`, if we made it.
+    pub fn workload(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Arc<Child<WorkloadFacts>>> {
+        self.children.workload(kind, namespace, name)
     }
 
     /// A child that is none of [`Self::workload`]'s kind, if we made it.
@@ -154,10 +160,12 @@ impl Caches {
         self.pods.of(owner, namespace, name)
     }
 
-    /// What sets the replicas of the Deployment `namespace`/`name`, if it is not us.
-    pub fn scaler_of(&self, namespace: &str, name: &str) -> Option<Arc<Scaler>> {
-        let targeting = self.scalers.indexed(&triggers::scaled_key(namespace, name));
-        targeting.into_iter().min_by(|a, b| a.name.cmp(&b.name))
+    /// The autoscaler that sets the replicas of the workload `namespace`/`name`; a person's before ours.
+    pub fn scaler_of(&self, kind: WorkloadKind, namespace: &str, name: &str) -> Option<Arc<Scaler>> {
+        let targeting = self.scalers.indexed(&triggers::scaled_key(kind, namespace, name));
+        targeting
+            .into_iter()
+            .min_by_key(|scaler| (scaler.made_for.is_some(), scaler.name.clone()))
     }
 
     /// The resources that refer to the `AIModelMap` `namespace`/`name`.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The fields of an `LLMDeployment` by which an error is told from one of the model.
-const DEPLOYMENT_FIELDS: [&str; 16] = [
+const DEPLOYMENT_FIELDS: [&str; 17] = [
     "replicas",
     "port",
     "strategy",
@@ -32,6 +32,7 @@ const DEPLOYMENT_FIELDS: [&str; 16] = [
     "runtimeClassName",
     "terminationGracePeriodSeconds",
     "modelRef",
+    "scaling",
 ];
 
 /// What is known of the resource's referents, and the plan that follows.

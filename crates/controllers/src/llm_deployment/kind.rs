@@ -21,6 +21,7 @@ use crate::{
         status::{Seen, ServingStatus},
     },
     triggers,
+    workload::WorkloadKind,
 };
 
 impl ServingRoot for LLMDeployment {
@@ -50,6 +51,7 @@ impl Planned for LLMDeployment {
 }
 
 impl ServingKind for LLMDeployment {
+    const WORKLOAD: WorkloadKind = WorkloadKind::Deployment;
     const REPLICAS_FIELD: &'static str = "spec.replicas";
 
     fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
@@ -76,6 +78,7 @@ impl ServingKind for LLMDeployment {
             model: stored.model,
             image: stored.image,
             gpu: stored.gpu,
+            scaling: stored.scaling,
             conditions: stored.conditions,
         }
     }
@@ -91,6 +94,7 @@ impl ServingKind for LLMDeployment {
             model: common.model,
             image: common.image,
             gpu: common.gpu,
+            scaling: common.scaling,
             conditions: common.conditions,
         }
     }

@@ -17,7 +17,7 @@ use serving::{
     field_error::FieldError,
     request::{
         BudgetRequest, EngineRequest, Identity, PodForm, PodRequest, ServiceKind, ServiceRequest,
-        ServingRequest, StrategyRequest, WorkloadRequest,
+        ServingRequest, Settings, StrategyRequest, WorkloadRequest,
     },
     template::Template,
 };
@@ -26,6 +26,7 @@ use crate::{
     kinds::{LLM_DEPLOYMENT, LLM_GROUP, LLM_VERSION},
     llm_model::parse::parse,
     parsing::{self, Errors},
+    promise,
 };
 
 /// Everything beside the resource itself that decides what is made for it.
@@ -51,6 +52,10 @@ pub fn validate(
     let mut errors = Errors::default();
     let parts = errors.keep_all(parse(&model.spec));
     let service = errors.keep(service(deployment));
+    let scaling = errors.keep_all(promise::scaling(
+        deployment.spec.scaling.as_ref(),
+        deployment.spec.replicas,
+    ));
     let budget = errors.keep(budget(
         deployment.spec.disruption_budget.as_ref(),
         referents.most_replicas,
@@ -60,8 +65,8 @@ pub fn validate(
         deployment.spec.access.as_ref(),
         &referents.operator_namespace,
     ));
-    let (Some(parts), Some(service), Some(budget), Some(replicas), Some(access)) =
-        (parts, service, budget, replicas, access)
+    let (Some(parts), Some(service), Some(budget), Some(replicas), Some(access), Some(scaling)) =
+        (parts, service, budget, replicas, access, scaling)
     else {
         return Err(errors.0);
     };
@@ -83,6 +88,8 @@ pub fn validate(
         service,
         ingress: None,
         config: None,
+        settings: Settings::Arguments,
+        scaling,
         budget,
         access,
     })

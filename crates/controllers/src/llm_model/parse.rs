@@ -72,6 +72,7 @@ fn container(spec: &LLMModelSpec, errors: &mut Errors) -> ContainerRequest {
         pull_policy: spec.image_pull_policy,
         command: spec.command.clone().unwrap_or_default(),
         args: spec.args.clone().unwrap_or_default(),
+        engine_args: Vec::new(),
         env: spec.env.clone().unwrap_or_default(),
         env_from: spec.env_from.clone().unwrap_or_default(),
         port: spec.port.and_then(|port| errors.keep(self::port("port", port))),

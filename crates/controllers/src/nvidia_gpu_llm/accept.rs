@@ -15,7 +15,7 @@ use serving::{
     plan::ServingPlan,
     request::{
         BudgetRequest, ClaimRequest, ContainerRequest, EngineRequest, Identity, ModelRequest, PodForm,
-        PodRequest, ServiceKind, ServiceRequest, ServingRequest, StorageRequest, WorkloadRequest,
+        PodRequest, ServiceKind, ServiceRequest, ServingRequest, Settings, StorageRequest, WorkloadRequest,
     },
     source::ModelSource,
 };
@@ -112,6 +112,8 @@ fn request(resource: &NvidiaGpuLlm, operator_namespace: &str) -> Result<ServingR
         service,
         ingress: None,
         config: None,
+        settings: Settings::Arguments,
+        scaling: None,
         budget: BudgetRequest::Disabled,
         access,
     })

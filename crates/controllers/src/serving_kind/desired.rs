@@ -10,7 +10,7 @@ use serving::{
     plan::{ServingPlan, Workload},
 };
 
-/// Fields of a Deployment that an autoscaler sets.
+/// Fields of a workload that an autoscaler sets.
 const SCALED: [&str; 1] = ["/spec/replicas"];
 
 /// What is known of the workload in the cluster.
@@ -18,6 +18,8 @@ const SCALED: [&str; 1] = ["/spec/replicas"];
 pub struct Present {
     /// Replicas are left to whoever scales it; those that the plan does not set were never ours, and there is nothing to leave.
     pub scaled: bool,
+    /// The operator's own number goes another way than by a `HorizontalPodAutoscaler` of ours.
+    pub no_autoscaler: bool,
     /// The hash of the Pods that another operator made and that go on running, from its annotation.
     pub adopted: Option<Box<str>>,
 }
@@ -36,9 +38,12 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
         disruption_budget,
         deployment,
         deployment_as_found,
+        headless_service,
+        stateful_set,
         pod,
+        autoscaler,
     } = build(plan);
-    let mut objects = Vec::with_capacity(7);
+    let mut objects = Vec::with_capacity(9);
     if let Some(claim) = claim {
         objects.push(DesiredObject::new(claim)?);
     }
@@ -46,7 +51,7 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
         objects.push(DesiredObject::new(config_map)?);
     }
     objects.push(DesiredObject::new(network_policy)?);
-    if let Some(service) = service {
+    for service in [service, headless_service].into_iter().flatten() {
         objects.push(DesiredObject::new(service)?);
     }
     if let Some(ingress) = ingress {
@@ -57,24 +62,29 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
     }
     if let Some(deployment) = deployment {
         let scaled = present.scaled && sets_replicas(plan);
-        let deployment = released(deployment, scaled)?;
+        let deployment = released(DesiredObject::new(deployment)?, scaled)?;
         objects.push(match deployment_as_found.filter(|found| go_on(present, found)) {
-            Some(found) => deployment.if_found(released(marked(found), scaled)?),
+            Some(found) => deployment.if_found(released(DesiredObject::new(marked(found))?, scaled)?),
             None => deployment,
         });
+    }
+    if let Some(stateful_set) = stateful_set {
+        objects.push(released(DesiredObject::new(stateful_set)?, present.scaled)?);
     }
     if let Some(pod) = pod {
         objects.push(DesiredObject::new(pod)?.replaceable());
     }
+    if let Some(autoscaler) = autoscaler.filter(|_| !present.no_autoscaler) {
+        objects.push(DesiredObject::new(autoscaler)?);
+    }
     Ok(objects)
 }
 
-fn released(deployment: Deployment, scaled: bool) -> Result<DesiredObject, ApplyError> {
-    let deployment = DesiredObject::new(deployment)?;
+fn released(workload: DesiredObject, scaled: bool) -> Result<DesiredObject, ApplyError> {
     Ok(if scaled {
-        deployment.releasing(&SCALED)?
+        workload.releasing(&SCALED)?
     } else {
-        deployment
+        workload
     })
 }
 

@@ -23,7 +23,7 @@ use self::{
     rejection::Rejection,
     status::{Seen, ServingStatus},
 };
-use crate::{caches::Caches, lookup::Lookup, scaler::Scaler};
+use crate::{caches::Caches, lookup::Lookup, scaler::Scaler, workload::WorkloadKind};
 
 /// A resource that serves, as caches and triggers see it.
 pub trait ServingRoot:
@@ -58,6 +58,9 @@ pub trait Planned: ServingRoot + Clone + Debug {
 
 /// What a kind adds to the common steps of [`reconcile`].
 pub trait ServingKind: Planned + HasStatus<Status: Serialize + Send + Sync> {
+    /// What makes its Pods.
+    const WORKLOAD: WorkloadKind;
+
     /// The field with the number of replicas, for sentences.
     const REPLICAS_FIELD: &'static str;
 

@@ -40,7 +40,9 @@ pub fn observe<K: ServingKind>(
     let namespace = meta.namespace.as_deref().unwrap_or_default();
     let name = meta.name.as_deref().unwrap_or_default();
     let uid = meta.uid.as_deref().unwrap_or_default();
-    let workload = caches.workload(namespace, name).filter(|child| owned(child, uid));
+    let workload = caches
+        .workload(K::WORKLOAD, namespace, name)
+        .filter(|child| owned(child, uid));
     let pods = if workload.is_some() {
         caches.pods_of(K::POD_OWNER, namespace, name)
     } else {

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     apply::{Done, apply},
     context::{Context, News, after_error},
+    scaler::Scaler,
 };
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
@@ -75,7 +76,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             return terminate(context, key, &*resource).await;
         }
 
-        let scaler = context.caches.scaler_of(&key.namespace, &key.name);
+        let scaler = context.caches.scaler_of(K::WORKLOAD, &key.namespace, &key.name);
         let accepted = resource.accept(context, scaler.as_deref());
         if matches!(accepted, Err(Rejection::Pending)) {
             return Ok(Next::RequeueAfter(PENDING_PATIENCE));
@@ -85,7 +86,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             return Ok(Next::RequeueAfter(REFERENT_PATIENCE));
         }
         let applied = match &accepted {
-            Ok(plan) => Some(make(context, plan, scaler.is_some()).await),
+            Ok(plan) => Some(make::<K>(context, plan, scaler.as_deref()).await),
             Err(_) => None,
         };
         let now = Timestamp::now();
@@ -105,18 +106,23 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
     }
 }
 
-async fn make(context: &Context, plan: &ServingPlan, scaled: bool) -> Result<Done, ApplyError> {
+async fn make<K: ServingKind>(
+    context: &Context,
+    plan: &ServingPlan,
+    scaler: Option<&Scaler>,
+) -> Result<Done, ApplyError> {
     let Identity {
         namespace, name, uid, ..
     } = &plan.identity;
-    let workload = context.caches.workload(namespace, name);
+    let workload = context.caches.workload(K::WORKLOAD, namespace, name);
     let leftovers = match &workload {
         Some(_) => Vec::new(),
         None => leftovers(plan),
     };
     let gone = context.applier.prune_unlabelled(uid, &leftovers).await?;
     let present = Present {
-        scaled,
+        scaled: scaler.is_some(),
+        no_autoscaler: scaler.is_some_and(|scaler| scaler.made_for.is_none()),
         adopted: workload.and_then(|child| child.head.adopted.clone()),
     };
     let mut done = apply(&context.applier, uid, &desired(plan, &present)?, &[]).await?;

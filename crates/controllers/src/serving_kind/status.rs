@@ -3,7 +3,7 @@
 //! In: the outcome of every step. Out: the status to store. Pure: the same outcome gives the same status, so that a
 //! cluster at rest is not written to.
 
-use api::shared::State;
+use api::shared::{ScalingStatus, State};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use reconcile::{
     ApplyError,
@@ -35,7 +35,9 @@ pub struct ServingStatus {
     pub image: Option<String>,
     /// GPUs of one replica.
     pub gpu: Option<String>,
-    /// `Accepted`, `Applied` and `Ready`.
+    /// How many replicas were decided on, and why.
+    pub scaling: Option<ScalingStatus>,
+    /// `Accepted`, `Applied`, `Ready` and, where something scales, `ScalingActive` and `LatencyObservable`.
     pub conditions: Vec<Condition>,
 }
 
@@ -152,6 +154,7 @@ pub fn status<'a, K: ServingKind>(
             Some(plan) => plan.gpu.as_ref().map(serving::gpu::GpuRequest::summary),
             None => stored.gpu,
         },
+        scaling: None,
         conditions: conditions::merge(&stored.conditions, &findings, now),
     };
     (status, seen)

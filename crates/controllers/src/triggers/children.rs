@@ -8,6 +8,7 @@ use super::named;
 use crate::{
     caches::roots::{Owners, ServingRoots},
     scaler::Scaler,
+    workload::WorkloadKind,
 };
 
 /// The owner of a child; and when one goes, the resources of its name, and those whose children have its name.
@@ -36,15 +37,17 @@ pub(crate) fn llm_key(namespace: &str, llm_name: &str) -> String {
     named("llm", namespace, llm_name)
 }
 
-/// Index key: autoscalers by the Deployment that they target.
-pub(crate) fn scaled_key(namespace: &str, name: &str) -> String {
-    named("scaled", namespace, name)
+/// Index key: autoscalers by the workload that they target.
+pub(crate) fn scaled_key(kind: WorkloadKind, namespace: &str, name: &str) -> String {
+    named(kind.as_str(), namespace, name)
 }
 
-/// Index key of an autoscaler, if it targets a Deployment.
+/// Index key of an autoscaler, if it targets a workload.
 pub(crate) fn scaler_keys(scaler: &Scaler) -> Vec<String> {
-    let target = scaler.deployment.iter();
-    target.map(|name| scaled_key(&scaler.namespace, name)).collect()
+    let target = scaler.target.iter();
+    target
+        .map(|(kind, name)| scaled_key(*kind, &scaler.namespace, name))
+        .collect()
 }
 
 /// The resources whose child is, or was, the autoscaler's target.
@@ -55,7 +58,7 @@ pub(crate) fn scaler_changed(change: &Change<'_, Scaler>, roots: &ServingRoots) 
     let mut targets: Vec<&str> = [change.old, change.new]
         .into_iter()
         .flatten()
-        .filter_map(|scaler| scaler.deployment.as_deref())
+        .filter_map(|scaler| scaler.target.as_ref().map(|(_, name)| &**name))
         .collect();
     targets.dedup();
     targets

@@ -64,7 +64,7 @@ pub struct PodFacts {
     pub uid: Box<str>,
     /// The custom resource it belongs to, if ours.
     pub owner: Option<Owner>,
-    /// Label `pod-template-hash` of the `ReplicaSet` that made it.
+    /// Label `pod-template-hash` of the `ReplicaSet` that made it, or `controller-revision-hash` of the StatefulSet.
     pub template_hash: Option<Box<str>>,
     /// Creation time.
     pub created: Option<Timestamp>,
@@ -162,7 +162,7 @@ impl From<&Pod> for PodFacts {
             owner: label(KIND_LABEL)
                 .zip(label(NAME_LABEL))
                 .map(|(kind, name)| Owner { kind, name }),
-            template_hash: label("pod-template-hash"),
+            template_hash: label("pod-template-hash").or_else(|| label("controller-revision-hash")),
             created: pod.metadata.creation_timestamp.as_ref().map(|time| time.0),
             phase: phase(status.phase.as_deref()),
             reason: boxed(status.reason.as_ref()),

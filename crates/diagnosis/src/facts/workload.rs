@@ -1,6 +1,6 @@
-//! A Deployment, reduced.
+//! A Deployment or a StatefulSet, reduced.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet, StatefulSetStatus};
 
 use super::boxed;
 
@@ -44,6 +44,8 @@ pub struct WorkloadFacts {
     pub progressing: Option<ConditionFacts>,
     /// Condition `ReplicaFailure`: Pods could not be created or deleted.
     pub replica_failure: Option<ConditionFacts>,
+    /// The revision asked for, by which its Pods are labelled, where the object itself names it.
+    pub revision: Option<Box<str>>,
     /// Deletion was asked for.
     pub deleting: bool,
 }
@@ -91,9 +93,43 @@ impl From<&Deployment> for WorkloadFacts {
             paused: spec.and_then(|spec| spec.paused).unwrap_or(false),
             progressing: condition("Progressing"),
             replica_failure: condition("ReplicaFailure"),
+            revision: None,
             deleting: deployment.metadata.deletion_timestamp.is_some(),
         }
     }
+}
+
+impl From<&StatefulSet> for WorkloadFacts {
+    /// Its controller keeps no deadline and no condition of failure; Events tell of Pods that could not be made.
+    fn from(set: &StatefulSet) -> Self {
+        let spec = set.spec.as_ref();
+        let status = set.status.as_ref();
+        Self {
+            kind: "StatefulSet",
+            namespace: boxed(set.metadata.namespace.as_ref()).unwrap_or_default(),
+            name: boxed(set.metadata.name.as_ref()).unwrap_or_default(),
+            // Kubernetes defaults an absent count to one.
+            desired: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+            updated: status.map_or(0, updated),
+            ready: status.and_then(|status| status.ready_replicas).unwrap_or(0),
+            available: status.and_then(|status| status.available_replicas).unwrap_or(0),
+            total: status.map_or(0, |status| status.replicas),
+            generation: set.metadata.generation.unwrap_or(0),
+            observed_generation: status.and_then(|status| status.observed_generation).unwrap_or(0),
+            paused: false,
+            progressing: None,
+            replica_failure: None,
+            revision: boxed(status.and_then(|status| status.update_revision.as_ref())),
+            deleting: set.metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+/// Once an update is complete, the controller counts its Pods as current ones.
+fn updated(status: &StatefulSetStatus) -> i32 {
+    let done = status.current_revision == status.update_revision;
+    let current = status.current_replicas.filter(|_| done).unwrap_or(0);
+    status.updated_replicas.unwrap_or(0).max(current)
 }
 
 #[cfg(test)]

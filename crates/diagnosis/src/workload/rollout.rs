@@ -1,6 +1,6 @@
 //! Which version is the current one, and is it everywhere.
 //!
-//! In: the Deployment's counts and words, the Pods' template hashes. Out: an ongoing rollout, if any. Must not: look at
+//! In: the workload's counts and words, the Pods' template hashes. Out: an ongoing rollout, if any. Must not: look at
 //! causes.
 
 use super::Input;
@@ -36,10 +36,12 @@ pub fn ongoing(input: &Input<'_>, desired: i32) -> Option<Rollout> {
 
 /// The template hash of the version asked for.
 ///
-/// A Deployment does not carry it, but its `Progressing` condition names the `ReplicaSet` (`ReplicaSet "chat-7c9f" is
+/// A StatefulSet names it. A Deployment does not carry it, but its `Progressing` condition names the `ReplicaSet` (`ReplicaSet "chat-7c9f" is
 /// progressing.`), whose name ends with it. Without that condition (no progress deadline) the newest Pod's is taken.
 pub fn current_hash(input: &Input<'_>) -> Option<Box<str>> {
-    let told = input.workload.and_then(named_hash);
+    let told = input
+        .workload
+        .and_then(|workload| workload.revision.clone().or_else(|| named_hash(workload)));
     told.or_else(|| {
         live(input)
             .filter(|pod| pod.template_hash.is_some())

@@ -4,6 +4,7 @@
 //! nothing that the API server would fill in by itself, quantities in the form in which it stores them.
 //! It must not decide anything.
 
+mod autoscaler;
 mod claim;
 mod config_map;
 mod container;
@@ -14,15 +15,18 @@ mod metadata;
 mod network_policy;
 mod pod;
 mod service;
+mod stateful_set;
 
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, StatefulSet},
+    autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service},
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
 
 pub use self::{
+    autoscaler::{METRIC, autoscaler},
     claim::claim,
     config_map::config_map,
     deployment::{AsFound, deployment, deployment_as_found},
@@ -32,6 +36,7 @@ pub use self::{
     network_policy::network_policy,
     pod::pod,
     service::service,
+    stateful_set::{headless_service, stateful_set},
 };
 use crate::plan::{ServingPlan, Workload};
 
@@ -56,20 +61,35 @@ pub struct Children {
     pub deployment: Option<Deployment>,
     /// The Pods when another operator's are there already.
     pub deployment_as_found: Option<AsFound>,
+    /// The Service that gives each Pod a name; `None`: prune one that was made before.
+    pub headless_service: Option<Service>,
+    /// The Pods with stable names; last. `None`: the plan has another workload.
+    pub stateful_set: Option<StatefulSet>,
     /// The Pod; last. `None`: the plan has another workload.
     pub pod: Option<Pod>,
+    /// Carries the number of replicas to the workload, after which it comes. `None`: prune one that was made before.
+    pub autoscaler: Option<HorizontalPodAutoscaler>,
 }
 
 /// Builds everything.
 pub fn build(plan: &ServingPlan) -> Children {
-    let (deployment, deployment_as_found, pod) = match &plan.workload {
-        Workload::Deployment(workload) => (
-            Some(deployment(plan, workload)),
-            deployment_as_found(plan, workload),
-            None,
-        ),
-        Workload::Pod { ends } => (None, None, Some(pod(plan, *ends))),
-    };
+    let mut children = around(plan);
+    match &plan.workload {
+        Workload::Deployment(workload) => {
+            children.deployment = Some(deployment(plan, workload));
+            children.deployment_as_found = deployment_as_found(plan, workload);
+        }
+        Workload::StatefulSet(workload) => {
+            children.headless_service = Some(headless_service(plan, workload));
+            children.stateful_set = Some(stateful_set(plan, workload));
+        }
+        Workload::Pod { ends } => children.pod = Some(pod(plan, *ends)),
+    }
+    children
+}
+
+/// Everything but the workload.
+fn around(plan: &ServingPlan) -> Children {
     Children {
         claim: claim(plan),
         config_map: config_map(plan),
@@ -77,8 +97,11 @@ pub fn build(plan: &ServingPlan) -> Children {
         service: plan.service.made.then(|| service(plan)),
         ingress: ingress(plan),
         disruption_budget: disruption_budget(plan),
-        deployment,
-        deployment_as_found,
-        pod,
+        deployment: None,
+        deployment_as_found: None,
+        headless_service: None,
+        stateful_set: None,
+        pod: None,
+        autoscaler: autoscaler(plan),
     }
 }

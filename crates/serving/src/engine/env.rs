@@ -14,6 +14,11 @@ pub fn literal(text: &str) -> String {
     }
 }
 
+/// The text of which [`literal`] makes `text`.
+pub fn plain(text: &str) -> String {
+    text.replace("$$", "$")
+}
+
 /// A variable with a value.
 pub fn value(name: &str, value: &str) -> EnvVar {
     EnvVar {

@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, EnvVar, Probe};
 
 use super::{
-    ContainerPlan, DeploymentPlan, IngressPlan, PodPlan, PortPlan, ServicePlan, ServingPlan, Workload,
+    ContainerPlan, DeploymentPlan, IngressPlan, PodPlan, PortPlan, ServicePlan, ServingPlan, StatefulSetPlan,
+    Workload,
     check::check,
     placement::placement,
     rollout,
+    scaling::ScalingPlan,
     security::{engine_security, pod_security},
-    weights::{Sharing, Weights},
+    settings::settings,
+    weights::{self, Sharing, Weights},
 };
 use crate::{
     engine::{self, EnginePlan, env},
@@ -42,22 +45,27 @@ impl ServingPlan {
         let weights = weights(&request);
         let port = request.container.port.unwrap_or(request.service.port);
         let engine = match engine::plan(&request, weights, port) {
-            Ok(engine) => engine,
+            Ok(engine) => with_decided_args(engine, &request),
             Err(wrong) => {
                 errors.extend(wrong);
                 return Err(errors);
             }
         };
+        let (engine, settings) = settings(&request, engine);
         check_names(&request, &engine, &mut errors);
         let selector = labels::selector(&request.identity, request.form);
         let labels = labels::children(&request.identity, request.engine.as_str());
         let workload = workload(&request, &engine, &mut errors);
-        let budget = rollout::budget(&request.budget, replicas(&request), &mut errors);
+        let budget = rollout::budget(&request.budget, most(&request), &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
         let service_labels = labels::of_object(&request.service.labels, &labels, request.form);
-        let claim = engine.weights.claim.clone();
+        let claim = match &workload {
+            // Each Pod has its own.
+            Workload::StatefulSet(_) => None,
+            Workload::Deployment(_) | Workload::Pod { .. } => engine.weights.claim.clone(),
+        };
         let open_ports = open_ports(&request, &engine);
         let ingress = request.ingress.clone().map(|ingress| IngressPlan {
             labels: labels::of_object(&ingress.labels, &labels, request.form),
@@ -88,22 +96,31 @@ impl ServingPlan {
                 annotations: request.service.annotations,
             },
             ingress,
-            config: request.config,
+            config: request.config.or(settings),
             access: request.access,
             open_ports,
             budget,
             claim,
+            scaling: request.scaling,
             gpu: request.gpu,
             model_name: request.model.name,
         })
     }
 }
 
+/// The engine, told what the kind decided too.
+fn with_decided_args(mut engine: EnginePlan, request: &ServingRequest) -> EnginePlan {
+    engine.args.extend(request.container.engine_args.iter().cloned());
+    engine
+}
+
 fn weights(request: &ServingRequest) -> Weights {
     let weights = Weights::of(request);
     match request.workload {
         WorkloadRequest::Pod { .. } => weights.for_one_pod(),
-        WorkloadRequest::Deployment { .. } => weights,
+        // The volume is the Pod's own when each gets a claim, and shared like any other when there is one for all.
+        WorkloadRequest::StatefulSet { .. } if weights.claim.is_some() => weights.for_one_pod(),
+        WorkloadRequest::StatefulSet { .. } | WorkloadRequest::Deployment { .. } => weights,
     }
 }
 
@@ -134,18 +151,34 @@ fn open_ports(request: &ServingRequest, engine: &EnginePlan) -> Option<Vec<u16>>
 fn workload(request: &ServingRequest, engine: &EnginePlan, errors: &mut Vec<FieldError>) -> Workload {
     match &request.workload {
         WorkloadRequest::Pod { ends } => Workload::Pod { ends: *ends },
+        WorkloadRequest::StatefulSet { replicas } => {
+            rollout::check_sharing(most(request), &engine.weights.sharing, errors);
+            let claim = engine.weights.claim.clone();
+            Workload::StatefulSet(StatefulSetPlan {
+                replicas: *replicas,
+                headless_service: format!("{}-headless", request.child_name()),
+                claim: claim.map(|claim| (weights::VOLUME.to_owned(), claim)),
+            })
+        }
         WorkloadRequest::Deployment { replicas, strategy } => Workload::Deployment(DeploymentPlan {
             replicas: *replicas,
-            strategy: rollout::strategy(strategy, replicas.unwrap_or(1), &engine.weights.sharing, errors),
+            strategy: rollout::strategy(strategy, most(request), &engine.weights.sharing, errors),
             progress_deadline_seconds: deadline(request, engine),
         }),
     }
+}
+
+/// Pods that there may be, as far as the request says it.
+fn most(request: &ServingRequest) -> i32 {
+    let scaling = request.scaling.filter(ScalingPlan::active);
+    scaling.map_or(0, |scaling| scaling.most).max(replicas(request))
 }
 
 /// Pods at a time, as far as the request says it.
 fn replicas(request: &ServingRequest) -> i32 {
     match &request.workload {
         WorkloadRequest::Pod { .. } => 1,
+        WorkloadRequest::StatefulSet { replicas } => *replicas,
         WorkloadRequest::Deployment { replicas, .. } => replicas.unwrap_or(1),
     }
 }
@@ -203,13 +236,11 @@ fn pod(
     }
     let mut annotations = wanted.annotations.clone();
     annotations.extend(engine.extras.annotations.clone());
-    let volumes = engine
-        .weights
-        .volume
-        .iter()
-        .chain(&engine.volumes)
-        .cloned()
-        .collect();
+    // A StatefulSet brings the volume of a claim that each Pod has for itself.
+    let brought =
+        engine.weights.claim.is_some() && matches!(request.workload, WorkloadRequest::StatefulSet { .. });
+    let weights = engine.weights.volume.iter().filter(|_| !brought);
+    let volumes = weights.chain(&engine.volumes).cloned().collect();
     PodPlan {
         form,
         labels: pod_labels,

@@ -7,7 +7,9 @@ mod assemble;
 mod check;
 mod placement;
 mod rollout;
+pub(crate) mod scaling;
 pub(crate) mod security;
+mod settings;
 pub(crate) mod weights;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,8 @@ use crate::{
 
 /// The name of the port of the engine's container and of the Service.
 pub const PORT_NAME: &str = "http";
+
+pub use scaling::{ATTAINMENT_PPM, Promise, ScalingPlan};
 
 /// Everything that is made for one serving resource.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,8 +65,10 @@ pub struct ServingPlan {
     pub open_ports: Option<Vec<u16>>,
     /// How many Pods a drain may take.
     pub budget: Option<Budget>,
-    /// A new claim for the weights.
+    /// A new claim for the weights, of all Pods together.
     pub claim: Option<ClaimPlan>,
+    /// How the number of replicas follows the load.
+    pub scaling: Option<ScalingPlan>,
     /// GPUs of one replica; [`GpuRequest::summary`] is the text for people.
     pub gpu: Option<GpuRequest>,
     /// The model's name for clients.
@@ -74,6 +80,8 @@ pub struct ServingPlan {
 pub enum Workload {
     /// A Deployment.
     Deployment(DeploymentPlan),
+    /// A StatefulSet.
+    StatefulSet(StatefulSetPlan),
     /// One Pod without anything that would replace it.
     Pod {
         /// Whether it ends when its work is done, and is not restarted.
@@ -90,6 +98,17 @@ pub struct DeploymentPlan {
     pub strategy: Strategy,
     /// Seconds without progress after which Kubernetes calls a rollout failed; above the time that loading may take.
     pub progress_deadline_seconds: i32,
+}
+
+/// A StatefulSet without its Pods. They come and go together and a new version replaces the highest number first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StatefulSetPlan {
+    /// How many.
+    pub replicas: i32,
+    /// The Service that gives each Pod a name of its own.
+    pub headless_service: String,
+    /// A claim for each Pod, mounted as the volume of this name.
+    pub claim: Option<(String, ClaimPlan)>,
 }
 
 /// How a new version replaces the old one.

@@ -15,6 +15,16 @@ const ALL_OF_THEM: u32 = 100;
 /// The largest percentage of Pods that may come on top: four digits.
 const ANY_PERCENTAGE: u32 = 9999;
 
+/// Refuses more Pods than a volume admits.
+pub fn check_sharing(replicas: i32, sharing: &Sharing, errors: &mut Vec<FieldError>) {
+    if *sharing == Sharing::OnePod && replicas > 1 {
+        let message = format!(
+            "{replicas} replicas cannot share a ReadWriteOncePod claim, which admits a single Pod; use 1 replica, or storage.accessMode ReadWriteMany"
+        );
+        errors.push(FieldError::new("replicas", message));
+    }
+}
+
 /// Decides the strategy.
 pub fn strategy(
     request: &StrategyRequest,
@@ -22,12 +32,7 @@ pub fn strategy(
     sharing: &Sharing,
     errors: &mut Vec<FieldError>,
 ) -> Strategy {
-    if *sharing == Sharing::OnePod && replicas > 1 {
-        let message = format!(
-            "{replicas} replicas cannot share a ReadWriteOncePod claim, which admits a single Pod; use 1 replica, or storage.accessMode ReadWriteMany"
-        );
-        errors.push(FieldError::new("replicas", message));
-    }
+    check_sharing(replicas, sharing, errors);
     match request {
         StrategyRequest::Recreate => Strategy::Recreate,
         StrategyRequest::Automatic if *sharing == Sharing::OnePod => Strategy::Recreate,

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Name of the volume in the Pod.
-const VOLUME: &str = "models";
+pub(super) const VOLUME: &str = "models";
 /// Mount path when none is given.
 const MOUNT_PATH: &str = "/models";
 

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::shared::AccessSpec;
-use crate::shared::{State, schema};
+use crate::shared::{ScalingSpec, ScalingStatus, State, schema};
 
 /// Runs a model.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -51,9 +51,13 @@ pub struct LLMDeploymentSpec {
         .message("modelRef must be the name of an LLMModel: lower case letters, digits, hyphens and dots"))]
     pub model_ref: String,
 
-    /// Number of replicas, 0 or more.
+    /// Number of replicas, 0 or more; with `scaling` the least of them.
     #[schemars(range(min = 0))]
     pub replicas: i32,
+
+    /// How fast answers must be; with it the number of replicas follows the load. Default: the number of replicas is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingSpec>,
 
     /// Port of the Service, 1 to 65535, and of the container unless the model says otherwise. Default: 8080.
     #[serde(default = "default_port")]
@@ -266,7 +270,11 @@ pub struct LLMDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
 
-    /// `Accepted`, `Applied` and `Ready`.
+    /// How many replicas were decided on, and why; only with `spec.scaling`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
+
+    /// `Accepted`, `Applied` and `Ready`; with scaling also `ScalingActive` and `LatencyObservable`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

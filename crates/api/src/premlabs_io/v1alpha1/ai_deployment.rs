@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ModelParameters, deployment::DeploymentSpec};
 use crate::llm_example_com::v1alpha1::llm_deployment::DisruptionBudgetSpec;
-use crate::shared::{AccessSpec, State, pod_template, schema};
+use crate::shared::{AccessSpec, ScalingSpec, ScalingStatus, State, pod_template, schema};
 
 /// Runs an engine with its models.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -87,6 +87,10 @@ pub struct AIDeploymentSpec {
     /// How many replicas a node drain may take at once. Default: from two replicas up, one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disruption_budget: Option<DisruptionBudgetSpec>,
+
+    /// How fast answers must be; with it the number of replicas follows the load, and `deployment.replicas` is the least of them. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingSpec>,
 
     /// Who may reach the port. Default: everyone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,7 +248,11 @@ pub struct AIDeploymentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
 
-    /// `Accepted`, `Applied` and `Ready`.
+    /// How many replicas were decided on, and why; only with `spec.scaling`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
+
+    /// `Accepted`, `Applied` and `Ready`; with scaling also `ScalingActive` and `LatencyObservable`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

@@ -1,0 +1,3 @@
+//! API group `ai.example.com`.
+
+pub mod v1;

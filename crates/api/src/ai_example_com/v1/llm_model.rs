@@ -1,0 +1,121 @@
+//! `LLMModel`: replicas of a model that the catalogue knows by name.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::shared::{ScalingSpec, ScalingStatus, ServingOptions, SizingStatus, State, schema};
+
+/// Runs a model by its name.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "ai.example.com",
+    version = "v1",
+    kind = "LLMModel",
+    plural = "llmmodels",
+    singular = "llmmodel",
+    shortname = "llm",
+    category = "llm-operator",
+    namespaced,
+    status = "LLMModelStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "Runs a model that the catalogue knows by name: a name, a number of replicas and a type of GPU are enough.",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')")
+        .message("metadata.name becomes the name of a Service: at most 63 lower case letters, digits and hyphens, starting with a letter; the model's name may stand in spec.modelName"),
+    printcolumn(name = "Model", type_ = "string", json_path = ".status.sizing.model"),
+    printcolumn(name = "Desired", type_ = "integer", json_path = ".spec.replicas"),
+    printcolumn(name = "Ready", type_ = "integer", json_path = ".status.readyReplicas"),
+    printcolumn(name = "GPU", type_ = "string", json_path = ".status.gpu"),
+    printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Image", type_ = "string", json_path = ".status.image", priority = 1),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct LLMModelSpec {
+    /// Name of the model, as in `llm-operator models`, for example `llama-3-70b`. Default: the resource's own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub model_name: Option<String>,
+
+    /// Number of replicas, 0 or more; with `scaling` the least of them. Default: 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0))]
+    pub replicas: i32,
+
+    /// Type of the GPUs, for example `H100`: a family, or a value of the node label `nvidia.com/gpu.product`. Default: the cheapest of the cluster into which the model fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')")
+        .message("the type of a GPU must be a family such as H100, or the value of the node label nvidia.com/gpu.product such as NVIDIA-H100-80GB-HBM3"))]
+    pub gpu_type: Option<String>,
+
+    /// How fast answers must be; with it the number of replicas follows the load. Default: the number of replicas is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingSpec>,
+
+    /// Overrides of what follows from the catalogue and the GPUs. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<ServingOptions>,
+}
+
+/// What is observed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LLMModelStatus {
+    /// The generation of the spec that the last complete reconcile has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Pods that exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+
+    /// Pods that serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_replicas: Option<i32>,
+
+    /// Label selector of the Pods, for `/scale`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+
+    /// One word; the condition `Ready` has the sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::bare::<State>")]
+    pub state: Option<State>,
+
+    /// The reason of the condition that keeps it from being ready, else of `Ready`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+
+    /// The image that is rolled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+
+    /// GPUs of one replica, for example `4 x H100`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
+
+    /// What was chosen for the model, and why it fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<SizingStatus>,
+
+    /// How many replicas were decided on, and why; only with `spec.scaling`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingStatus>,
+
+    /// `Accepted`, `Applied` and `Ready`; with scaling also `ScalingActive` and `LatencyObservable`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+}
+
+const fn one() -> i32 {
+    1
+}

@@ -1,0 +1,8 @@
+//! Version `v1`.
+
+pub mod dynamo_graph_deployment;
+
+pub use dynamo_graph_deployment::{
+    DynamoGraphDeployment, DynamoGraphDeploymentSpec, DynamoGraphDeploymentStatus, DynamoModel, DynamoSla,
+    Placement,
+};
