@@ -3,19 +3,20 @@
 //! In: engine, model, GPUs, arguments. Out: an answer with its numbers, as one sentence. It is advice, told before a GPU is
 //! taken; it must not stop anything, because names say little about what somebody did to the weights.
 //!
-//! For vLLM (0.33): per GPU, `0.92 * memory - weights/TP - activations - 0.15 GiB (one GPU) or 0.6 GiB` is left for the cache of
-//! keys and values; it must hold one sequence of the longest length, and that many at once is the concurrency.
-//! Activations: 5.5 GiB dense and 8 GiB for experts with GPUs of 70 GiB and more (vLLM takes batches of 8192 tokens there), else
-//! 2 and 3. Heads must divide by TP; where there are fewer key-value heads than GPUs they are held several times.
+//! The formula is that of [`sizing`](crate::sizing::memory), the models those of the [`catalogue`](crate::catalogue).
 
 use std::fmt;
 
 use api::shared::Engine;
 
 use crate::{
+    catalogue::{Catalogue, Recognized},
     gpu::GpuRequest,
-    models::{Family, Model},
     request::ModelRequest,
+    sizing::{
+        memory::{Layout, Load},
+        words::gib,
+    },
     source::ModelSource,
 };
 
@@ -25,7 +26,7 @@ pub enum Fit {
     /// It fits.
     Fits {
         /// The model in the catalogue.
-        model: &'static str,
+        model: String,
         /// Sequences of full length that fit at once, in hundredths.
         concurrency_hundredths: u64,
         /// The longest sequence in tokens.
@@ -38,7 +39,7 @@ pub enum Fit {
     /// It does not.
     DoesNotFit {
         /// The model in the catalogue.
-        model: &'static str,
+        model: String,
         /// The whole sentence.
         why: String,
     },
@@ -66,114 +67,87 @@ pub fn assess(engine: Engine, model: &ModelRequest, gpu: Option<&GpuRequest>, ar
             why: "any GPU may be chosen; set gpu.product or gpu.minMemory",
         };
     };
+    let load = Load {
+        shape: known.entry.shape,
+        weights_bytes: known.weights_bytes(),
+    };
+    let name = &known.entry.name;
     match engine {
-        Engine::Vllm => vllm(
-            &known,
-            gpu.count,
-            gpu_mib,
-            max_model_len(args).unwrap_or(known.context),
-        ),
-        Engine::Generic | Engine::Ollama => weights_only(&known, gpu.count, gpu_mib),
+        Engine::Vllm => {
+            let longest = max_model_len(args).unwrap_or(known.entry.context);
+            vllm(name, &load, load.vllm(gpu.count, gpu_mib), longest)
+        }
+        Engine::Generic | Engine::Ollama => {
+            by_layers(name, load.by_layers(gpu.count, gpu_mib), known.entry.context)
+        }
     }
 }
 
-/// The catalogue's entry for what will be loaded.
-pub fn known_model(engine: Engine, model: &ModelRequest) -> Option<Model> {
+/// The catalogue's entry for what will be loaded, as far as its name tells.
+pub fn known_model(engine: Engine, model: &ModelRequest) -> Option<Recognized<'static>> {
     let source = model.source.as_ref().map(ModelSource::model_name);
     let named = |name: &str| match engine {
-        Engine::Ollama => Model::by_ollama_name(name),
-        Engine::Generic | Engine::Vllm => Model::by_name(name),
+        Engine::Ollama => Catalogue::builtin().recognize_ollama(name),
+        Engine::Generic | Engine::Vllm => Catalogue::builtin().recognize(name),
     };
     source.and_then(named).or_else(|| named(&model.name))
 }
 
-const GIB: u64 = 1024;
-
-fn vllm(model: &Model, gpus: u32, gpu_mib: u64, max_model_len: u64) -> Fit {
-    let tp = u64::from(gpus);
-    let (heads, kv_heads) = (u64::from(model.heads), u64::from(model.kv_heads));
-    let splits = heads.is_multiple_of(tp) && (kv_heads.is_multiple_of(tp) || tp.is_multiple_of(kv_heads));
-    if !splits {
-        let why = format!(
-            "{} cannot be split over {gpus} GPUs: its {heads} attention heads ({kv_heads} for keys and values) do not divide by {gpus}; use 1, 2, 4 or 8",
-            model.name
-        );
-        return Fit::DoesNotFit {
-            model: model.name,
-            why,
-        };
+fn vllm(model: &str, load: &Load, layout: Layout, max_model_len: u64) -> Fit {
+    let gpus = layout.gpus;
+    let misfit = |why: String| Fit::DoesNotFit {
+        model: model.to_owned(),
+        why,
+    };
+    if !load.splits(gpus) {
+        let (heads, kv_heads) = (load.shape.heads, load.shape.kv_heads());
+        return misfit(format!(
+            "{model} cannot be split over {gpus} GPUs: its {heads} attention heads ({kv_heads} for keys and values) do not divide by {gpus}; use 1, 2, 4 or 8"
+        ));
     }
-    let usable = gpu_mib * 92 / 100;
-    let taken = model.weights_mib().div_ceil(tp)
-        + activations_mib(model.family, gpu_mib)
-        + if tp == 1 { 154 } else { 615 };
-    let cache = usable.saturating_sub(taken);
-    let token_bytes = model.kv_bytes_per_token * (kv_heads / tp).max(1) / kv_heads;
-    let tokens = cache * (1 << 20) / token_bytes.max(1);
-    if tokens >= max_model_len {
-        return Fit::Fits {
-            model: model.name,
-            concurrency_hundredths: tokens * 100 / max_model_len.max(1),
-            max_model_len,
-            gpus,
-            gpu_mib,
-        };
+    if layout.tokens >= max_model_len {
+        return fits(model, layout, max_model_len);
     }
-    let why = if taken >= usable {
+    misfit(if layout.cache == 0 {
         format!(
-            "{} does not fit: its weights take {} of the {} that vLLM uses on each of {gpus} GPU(s), with activations {}; ask for more GPUs or larger ones",
-            model.name,
-            gib(model.weights_mib().div_ceil(tp)),
-            gib(usable),
-            gib(taken),
+            "{model} does not fit: its weights take {} of the {} that vLLM uses on each of {gpus} GPU(s), with activations {}; ask for more GPUs or larger ones",
+            gib(layout.weights),
+            gib(layout.usable),
+            gib(layout.taken()),
         )
     } else {
         format!(
-            "{} does not fit with sequences of {max_model_len} tokens: {gpus} GPU(s) with {} each leave room for {tokens}; add args --max-model-len {}, or ask for more GPUs or larger ones",
-            model.name,
-            gib(gpu_mib),
-            tokens / 256 * 256,
+            "{model} does not fit with sequences of {max_model_len} tokens: {gpus} GPU(s) with {} each leave room for {}; add args --max-model-len {}, or ask for more GPUs or larger ones",
+            gib(layout.memory),
+            layout.tokens,
+            layout.tokens / 256 * 256,
         )
-    };
-    Fit::DoesNotFit {
-        model: model.name,
-        why,
-    }
+    })
 }
 
 /// Ollama and unknown servers: the weights and a tenth more must fit into all GPUs together.
-fn weights_only(model: &Model, gpus: u32, gpu_mib: u64) -> Fit {
-    let total = gpu_mib * u64::from(gpus);
-    let needed = model.weights_mib() * 11 / 10;
-    if needed > total {
-        let why = format!(
-            "{} does not fit: it needs about {}, {gpus} GPU(s) have {} together; ask for more GPUs or larger ones",
-            model.name,
-            gib(needed),
-            gib(total),
-        );
-        return Fit::DoesNotFit {
-            model: model.name,
-            why,
-        };
+fn by_layers(model: &str, layout: Layout, context: u64) -> Fit {
+    if layout.taken() <= layout.memory {
+        return fits(model, layout, context);
     }
-    let cache_bytes = (total - needed) * (1 << 20);
-    let sequence = (model.kv_bytes_per_token * model.context).max(1);
-    Fit::Fits {
-        model: model.name,
-        concurrency_hundredths: cache_bytes * 100 / sequence,
-        max_model_len: model.context,
-        gpus,
-        gpu_mib,
+    let gpus = u64::from(layout.gpus);
+    Fit::DoesNotFit {
+        model: model.to_owned(),
+        why: format!(
+            "{model} does not fit: it needs about {}, {gpus} GPU(s) have {} together; ask for more GPUs or larger ones",
+            gib(layout.taken().saturating_mul(gpus)),
+            gib(layout.memory.saturating_mul(gpus)),
+        ),
     }
 }
 
-const fn activations_mib(family: Family, gpu_mib: u64) -> u64 {
-    match (family, gpu_mib >= 70 * GIB) {
-        (Family::Dense, true) => 5_632,
-        (Family::Moe, true) => 8 * GIB,
-        (Family::Dense, false) => 2 * GIB,
-        (Family::Moe, false) => 3 * GIB,
+fn fits(model: &str, layout: Layout, max_model_len: u64) -> Fit {
+    Fit::Fits {
+        model: model.to_owned(),
+        concurrency_hundredths: layout.tokens.saturating_mul(100) / max_model_len.max(1),
+        max_model_len,
+        gpus: layout.gpus,
+        gpu_mib: layout.memory >> 20,
     }
 }
 
@@ -198,11 +172,6 @@ fn max_model_len(args: &[String]) -> Option<u64> {
     None
 }
 
-fn gib(mib: u64) -> String {
-    let tenths = (mib * 10 + GIB / 2) / GIB;
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
-}
-
 impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -215,7 +184,7 @@ impl fmt::Display for Fit {
             } => write!(
                 f,
                 "{model} fits on {gpus} GPU(s) with {} each: about {}.{} requests of {max_model_len} tokens at once",
-                gib(*gpu_mib),
+                gib(gpu_mib << 20),
                 hundredths / 100,
                 hundredths % 100 / 10,
             ),

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod build;
+pub mod catalogue;
 mod digest;
 pub mod engine;
 pub mod field_error;
@@ -17,11 +18,10 @@ pub mod fit;
 pub mod gpu;
 pub mod labels;
 pub mod load_time;
-pub mod models;
-mod models_table;
 pub mod plan;
 pub mod quantity;
 pub mod request;
+pub mod sizing;
 pub mod source;
 pub mod template;
 

@@ -49,6 +49,12 @@ pub fn load_time(request: &ServingRequest, loaded_by_init: bool) -> LoadTime {
     }
 }
 
+/// Seconds from the engine's start until weights of that size must be served.
+pub(crate) fn startup_seconds(bytes: u64) -> u32 {
+    let transfer = bytes.div_ceil(1 << 20).div_ceil(SLOW_MIB_S);
+    u32::try_from(minutes(FLOOR_SECONDS.saturating_add(transfer))).unwrap_or(u32::MAX)
+}
+
 fn minutes(seconds: u64) -> u64 {
     (seconds.div_ceil(60) * 60).min(CEILING_SECONDS)
 }
@@ -61,7 +67,7 @@ fn weights_mib(request: &ServingRequest) -> Option<u64> {
     let said = request.model.weights_bytes.map(|bytes| bytes.div_ceil(1 << 20));
     let known = || match request.engine {
         EngineRequest::Own(engine) => {
-            fit::known_model(engine, &request.model).map(|model| model.weights_mib())
+            fit::known_model(engine, &request.model).map(|model| model.weights_bytes().div_ceil(1 << 20))
         }
         EngineRequest::Prem(_) => None,
     };

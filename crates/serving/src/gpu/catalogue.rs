@@ -4,7 +4,8 @@
 //! values of the family. It must not look at a node: what is planned may not depend on which nodes exist.
 //!
 //! The numbers: memory is what GPU feature discovery writes to `nvidia.com/gpu.memory` (seen on real nodes, or the
-//! driver's usual share of the nominal size), bandwidth is the vendor's data sheet.
+//! driver's usual share of the nominal size), bandwidth and operations are the vendors' data sheets (without sparsity; those of T4, V100,
+//! A10, A40, L40 and H200-NVL from memory).
 
 /// One kind of GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,33 +18,84 @@ pub struct Gpu {
     pub memory_mib: u32,
     /// Memory bandwidth in GB/s.
     pub bandwidth_gb_s: u32,
+    /// Dense 16-bit operations, in 10^12 per second.
+    pub tflops: u32,
+    /// Which operations it has.
+    pub generation: Generation,
+}
+
+/// Architectures, the oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Generation {
+    /// Compute capability 7.0.
+    Volta,
+    /// 7.5.
+    Turing,
+    /// 8.0 and 8.6; the first with bf16.
+    Ampere,
+    /// 8.9; the first with fp8.
+    Ada,
+    /// 9.0.
+    Hopper,
+    /// 10 and 12.
+    Blackwell,
+}
+
+impl Generation {
+    /// It computes in bf16.
+    pub fn has_bf16(self) -> bool {
+        self >= Self::Ampere
+    }
+
+    /// Percent of [`Gpu::tflops`] that reading prompts reaches: measured on H100, A100 and L40S, assumed for the others.
+    pub const fn prompt_percent(self) -> u32 {
+        match self {
+            Self::Volta | Self::Turing => 30,
+            Self::Ampere => 38,
+            Self::Ada => 32,
+            Self::Hopper | Self::Blackwell => 45,
+        }
+    }
 }
 
 /// Added to a product by GPU feature discovery when a GPU is shared by time slicing.
-const SHARED: &str = "-SHARED";
+pub(crate) const SHARED: &str = "-SHARED";
 
 const fn gpu(
     name: &'static str,
     labels: &'static [&'static str],
     memory_mib: u32,
     bandwidth_gb_s: u32,
+    tflops: u32,
+    generation: Generation,
 ) -> Gpu {
     Gpu {
         name,
         labels,
         memory_mib,
         bandwidth_gb_s,
+        tflops,
+        generation,
     }
 }
 
 /// All known GPUs; a family is every entry whose name is the family's or begins with it and a hyphen.
 pub const CATALOGUE: [Gpu; 22] = [
-    gpu("T4", &["Tesla-T4", "NVIDIA-T4"], 15_360, 320),
+    gpu(
+        "T4",
+        &["Tesla-T4", "NVIDIA-T4"],
+        15_360,
+        320,
+        65,
+        Generation::Turing,
+    ),
     gpu(
         "V100-16GB",
         &["Tesla-V100-SXM2-16GB", "Tesla-V100-PCIE-16GB"],
         16_384,
         900,
+        125,
+        Generation::Volta,
     ),
     gpu(
         "V100-32GB",
@@ -54,15 +106,24 @@ pub const CATALOGUE: [Gpu; 22] = [
         ],
         32_768,
         900,
+        125,
+        Generation::Volta,
     ),
-    gpu("A10", &["NVIDIA-A10"], 23_028, 600),
-    gpu("A10G", &["NVIDIA-A10G"], 23_028, 600),
-    gpu("A30", &["NVIDIA-A30"], 24_576, 933),
-    gpu("L4", &["NVIDIA-L4"], 23_034, 300),
-    gpu("L40", &["NVIDIA-L40"], 46_068, 864),
-    gpu("L40S", &["NVIDIA-L40S"], 46_068, 864),
-    gpu("A40", &["NVIDIA-A40"], 46_068, 696),
-    gpu("RTX-A6000", &["NVIDIA-RTX-A6000"], 49_140, 768),
+    gpu("A10", &["NVIDIA-A10"], 23_028, 600, 125, Generation::Ampere),
+    gpu("A10G", &["NVIDIA-A10G"], 23_028, 600, 70, Generation::Ampere),
+    gpu("A30", &["NVIDIA-A30"], 24_576, 933, 165, Generation::Ampere),
+    gpu("L4", &["NVIDIA-L4"], 23_034, 300, 121, Generation::Ada),
+    gpu("L40", &["NVIDIA-L40"], 46_068, 864, 181, Generation::Ada),
+    gpu("L40S", &["NVIDIA-L40S"], 46_068, 864, 362, Generation::Ada),
+    gpu("A40", &["NVIDIA-A40"], 46_068, 696, 150, Generation::Ampere),
+    gpu(
+        "RTX-A6000",
+        &["NVIDIA-RTX-A6000"],
+        49_140,
+        768,
+        155,
+        Generation::Ampere,
+    ),
     gpu(
         "A100-40GB",
         &[
@@ -73,26 +134,81 @@ pub const CATALOGUE: [Gpu; 22] = [
         ],
         40_960,
         1_555,
+        312,
+        Generation::Ampere,
     ),
     gpu(
         "A100-80GB",
         &["NVIDIA-A100-SXM4-80GB", "NVIDIA-A100-80GB-PCIe", "A100-SXM4-80GB"],
         81_920,
         2_039,
+        312,
+        Generation::Ampere,
     ),
-    gpu("H100", &["NVIDIA-H100-80GB-HBM3"], 81_559, 3_350),
-    gpu("H100-PCIe", &["NVIDIA-H100-PCIe"], 81_559, 2_000),
-    gpu("H100-NVL", &["NVIDIA-H100-NVL"], 95_830, 3_900),
-    gpu("GH200", &["NVIDIA-GH200-480GB"], 97_871, 4_000),
-    gpu("H200", &["NVIDIA-H200"], 143_771, 4_800),
-    gpu("H200-NVL", &["NVIDIA-H200-NVL"], 143_771, 4_800),
-    gpu("B200", &["NVIDIA-B200"], 183_359, 7_700),
-    gpu("GB200", &["NVIDIA-GB200"], 189_471, 8_000),
+    gpu(
+        "H100",
+        &["NVIDIA-H100-80GB-HBM3"],
+        81_559,
+        3_350,
+        989,
+        Generation::Hopper,
+    ),
+    gpu(
+        "H100-PCIe",
+        &["NVIDIA-H100-PCIe"],
+        81_559,
+        2_000,
+        756,
+        Generation::Hopper,
+    ),
+    gpu(
+        "H100-NVL",
+        &["NVIDIA-H100-NVL"],
+        95_830,
+        3_900,
+        835,
+        Generation::Hopper,
+    ),
+    gpu(
+        "GH200",
+        &["NVIDIA-GH200-480GB"],
+        97_871,
+        4_000,
+        989,
+        Generation::Hopper,
+    ),
+    gpu("H200", &["NVIDIA-H200"], 143_771, 4_800, 989, Generation::Hopper),
+    gpu(
+        "H200-NVL",
+        &["NVIDIA-H200-NVL"],
+        143_771,
+        4_800,
+        835,
+        Generation::Hopper,
+    ),
+    gpu(
+        "B200",
+        &["NVIDIA-B200"],
+        183_359,
+        7_700,
+        2250,
+        Generation::Blackwell,
+    ),
+    gpu(
+        "GB200",
+        &["NVIDIA-GB200"],
+        189_471,
+        8_000,
+        2500,
+        Generation::Blackwell,
+    ),
     gpu(
         "RTX-PRO-6000",
         &["NVIDIA-RTX-PRO-6000-Blackwell-Server-Edition"],
         97_887,
         1_792,
+        468,
+        Generation::Blackwell,
     ),
 ];
 

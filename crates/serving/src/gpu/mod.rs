@@ -3,5 +3,5 @@
 pub mod catalogue;
 pub mod request;
 
-pub use catalogue::Gpu;
+pub use catalogue::{Generation, Gpu};
 pub use request::GpuRequest;

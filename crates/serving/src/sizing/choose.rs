@@ -1,0 +1,86 @@
+//! The choice among candidates: the fewest GPUs in one node that hold the model.
+//!
+//! In: weights, tokens that must fit, candidates. Out: one of them with a number of GPUs and what each holds. Pure and total;
+//! it must not word anything.
+
+use api::shared::Engine;
+
+use super::{
+    candidates::Candidate,
+    memory::{Layout, Load},
+};
+
+/// Numbers of GPUs that are tried when none is asked for.
+const SPLITS: [u32; 4] = [1, 2, 4, 8];
+
+/// What must fit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub engine: Engine,
+    pub load: Load,
+    /// A number that was asked for.
+    pub gpus: Option<u32>,
+    /// Tokens that must fit.
+    pub least_tokens: u64,
+    /// Tokens that should fit, if there are GPUs for them.
+    pub tokens: u64,
+}
+
+/// A choice.
+#[derive(Clone, Debug)]
+pub(super) struct Choice<'a> {
+    pub candidate: &'a Candidate<'a>,
+    pub layout: Layout,
+}
+
+impl Wish {
+    pub(super) fn splits(&self, gpus: u32) -> bool {
+        gpus > 0 && (self.engine != Engine::Vllm || self.load.splits(gpus))
+    }
+
+    pub(super) fn layout(&self, gpus: u32, memory_mib: u64) -> Layout {
+        match self.engine {
+            Engine::Vllm => self.load.vllm(gpus, memory_mib),
+            Engine::Generic | Engine::Ollama => self.load.by_layers(gpus, memory_mib),
+        }
+    }
+
+    /// Numbers of GPUs over which it can be split, ascending.
+    pub(super) fn numbers(&self) -> Vec<u32> {
+        match self.gpus {
+            Some(gpus) => vec![gpus],
+            None => SPLITS.to_vec(),
+        }
+        .into_iter()
+        .filter(|gpus| self.splits(*gpus))
+        .collect()
+    }
+}
+
+/// The cheapest that holds all tokens; else the roomiest that holds what must fit; else none.
+///
+/// Cheapest: fewest GPUs, then smallest memory, then the earliest candidate, which is a whole family before one of its products.
+pub(super) fn choose<'a>(wish: &Wish, candidates: &'a [Candidate<'a>]) -> Option<Choice<'a>> {
+    let all = || {
+        candidates.iter().flat_map(|candidate| {
+            wish.numbers()
+                .into_iter()
+                .filter(|gpus| candidate.holds(*gpus))
+                .map(|gpus| Choice {
+                    candidate,
+                    layout: wish.layout(gpus, candidate.memory_mib),
+                })
+        })
+    };
+    let cheapest = all()
+        .filter(|choice| choice.layout.tokens >= wish.tokens)
+        .min_by_key(|choice| (choice.layout.gpus, choice.candidate.memory_mib));
+    cheapest.or_else(|| {
+        // `max_by_key` takes the last of equals; turned around, the earliest candidate wins here too.
+        let mut fitting: Vec<_> = all()
+            .filter(|choice| choice.layout.tokens >= wish.least_tokens)
+            .collect();
+        fitting.reverse();
+        fitting.into_iter().max_by_key(|choice| choice.layout.tokens)
+    })
+}
