@@ -1,0 +1,25 @@
+//! The aggregated API `external.metrics.k8s.io/v1beta1`, by which horizontal Pod autoscalers read what was decided.
+//!
+//! In: a client, how this process is reached, and decided numbers of replicas ([`Decisions`]). Out: a TLS server for the API
+//! server's front proxy, the `APIService` that leads there, and where that stands ([`Standing`]). It must not know any of our
+//! kinds, nor how a number is decided.
+
+mod api;
+mod certificate;
+mod claim;
+mod decisions;
+mod front_proxy;
+mod keeper;
+mod names;
+mod server;
+mod service;
+mod standing;
+mod start;
+mod tls;
+mod watching;
+
+pub use certificate::Lifetimes;
+pub use decisions::{Decided, Decisions, Workload};
+pub use names::{API_SERVICE, KIND_LABEL, METRIC, NAME_LABEL};
+pub use standing::Standing;
+pub use start::{ExternalMetrics, Options, StartError};
