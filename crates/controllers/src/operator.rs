@@ -4,8 +4,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use api::{llm_example_com::v1alpha1::LLMDeployment, premlabs_io::v1alpha1::AIDeployment};
-use kube::Client;
+use api::{
+    llm_example_com::v1alpha1::LLMDeployment, nvidia_com::v1::DynamoGraphDeployment,
+    premlabs_io::v1alpha1::AIDeployment,
+};
+use kube::{Client, CustomResourceExt as _};
 use reconcile::{
     Applier, EventRecorder, Metrics, Runner, StatusWriter, Watches, WorkQueue,
     cache::{Namespaces, WatchState},
@@ -127,13 +130,17 @@ impl Operator {
 
     /// One line for each resource that cannot be watched, and why.
     pub fn notes(&self) -> Vec<String> {
+        let optional = DynamoGraphDeployment::crd_name();
         let troubles = self.watches.states().into_iter().flat_map(|(resource, states)| {
             states.into_iter().filter_map(move |state| match state {
                 WatchState::Starting => Some(format!("{resource}: first list is under way")),
                 WatchState::Watching => None,
+                // Nobody misses what is installed only when asked for.
+                WatchState::NotServed if resource == optional => None,
                 WatchState::NotServed => Some(format!(
                     "{resource}: not served by this cluster; install the definition with `llm-operator crds | kubectl apply -f -`"
                 )),
+                WatchState::Foreign(message) => Some(format!("{resource}: {message}")),
                 WatchState::Forbidden(message) => Some(format!("{resource}: may not be watched: {message}")),
                 WatchState::Retrying(message) => Some(format!("{resource}: watch failed and is tried again: {message}")),
             })

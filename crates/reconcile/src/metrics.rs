@@ -145,7 +145,7 @@ impl Metrics {
         );
         r.register(
             "cached_objects",
-            "Objects held per watch cache",
+            "Objects held by the watch caches",
             self.cached.clone(),
         );
         r.register(
@@ -214,14 +214,12 @@ impl Metrics {
             .inc();
     }
 
-    /// Sets the number of cached objects of `resource`.
-    pub fn set_cached(&self, resource: &str, objects: usize) {
+    /// Says how many more (or, below zero, fewer) objects of `resource` a cache holds.
+    pub fn add_cached(&self, resource: &str, objects: i64) {
         let labels = WatchLabels {
             resource: resource.to_owned(),
         };
-        self.cached
-            .get_or_create(&labels)
-            .set(i64::try_from(objects).unwrap_or(i64::MAX));
+        self.cached.get_or_create(&labels).inc_by(objects);
     }
 
     /// Says whether this process leads.

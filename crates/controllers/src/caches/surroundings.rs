@@ -41,7 +41,10 @@ impl Surroundings for Caches {
         let unknown = |state: &WatchState| {
             matches!(
                 state,
-                WatchState::Starting | WatchState::Forbidden(_) | WatchState::NotServed
+                WatchState::Starting
+                    | WatchState::Forbidden(_)
+                    | WatchState::NotServed
+                    | WatchState::Foreign(_)
             )
         };
         let known = !self.storage_classes.state().iter().any(unknown);

@@ -52,16 +52,23 @@ async fn definitions_may_come_later() {
     let url = format!("{}/readyz", operator.url);
     let (code, text) = page(&url).await;
     assert_eq!(code, 200, "{text}");
-    for plural in ["llmmodels", "llmdeployments", "aideployments", "aimodelmaps"] {
+    for (plural, group) in [
+        ("llmmodels", "llm.example.com"),
+        ("llmdeployments", "llm.example.com"),
+        ("aideployments", "premlabs.io"),
+        ("aimodelmaps", "premlabs.io"),
+        ("llmmodels", "ai.example.com"),
+        ("modeldeployments", "ai.example.com"),
+    ] {
         let note = text
             .lines()
-            .find(|line| line.starts_with(&format!("note: {plural}: not served")))
+            .find(|line| line.starts_with(&format!("note: {plural}.{group}: not served")))
             .unwrap_or_else(|| panic!("{plural}: {text}"));
         assert!(note.contains("llm-operator crds | kubectl apply"), "{note}");
         let log = operator.process.log();
-        let told = log
-            .lines()
-            .filter(|line| line.contains("not served by this cluster") && line.contains(plural));
+        let told = log.lines().filter(|line| {
+            line.contains("not served by this cluster") && line.contains(plural) && line.contains(group)
+        });
         assert_eq!(told.count(), 1, "said once: {log}");
     }
 
@@ -85,7 +92,7 @@ async fn definitions_may_come_later() {
     .unwrap();
     testkit::until("the note is back", PATIENCE, async || {
         let (_, text) = page(&url).await;
-        text.contains("note: llmdeployments: not served")
+        text.contains("note: llmdeployments.llm.example.com: not served")
             .then_some(())
             .ok_or(text)
     })
@@ -109,13 +116,14 @@ async fn one_family_does_without_the_other() {
     works(cluster).await;
     let (code, text) = page(&format!("{}/readyz", operator.url)).await;
     assert_eq!(code, 200, "{text}");
-    for plural in ["aideployments", "aimodelmaps"] {
-        assert!(text.contains(&format!("note: {plural}: not served")), "{text}");
+    for name in [
+        "aideployments.premlabs.io",
+        "aimodelmaps.premlabs.io",
+        "llmmodels.ai.example.com",
+    ] {
+        assert!(text.contains(&format!("note: {name}: not served")), "{text}");
     }
-    assert!(
-        !text.contains("llmmodels") && !text.contains("llmdeployments"),
-        "{text}"
-    );
+    assert!(!text.contains("llm.example.com"), "{text}");
 }
 
 /// `--install-crds` needs a role of its own: without it the operator says which, with it the definitions are installed,

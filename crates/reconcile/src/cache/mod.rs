@@ -8,6 +8,7 @@ mod child;
 mod echo;
 mod index;
 mod raw;
+mod served;
 mod spec;
 mod store;
 mod watch;

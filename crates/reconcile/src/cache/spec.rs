@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 use super::raw::RawObject;
 use crate::key::ObjectKey;
 
+/// How often a definition that may be somebody else's is looked at again.
+const RECHECK: Duration = Duration::from_mins(1);
+
 /// What happened to one object.
 #[derive(Debug)]
 pub struct Change<'a, T> {
@@ -31,6 +34,9 @@ type OnChange<T> = Box<dyn Fn(&Change<'_, T>) -> Vec<ObjectKey> + Send + Sync>;
 pub struct CacheSpec<T> {
     pub(super) resource: ApiResource,
     pub(super) cluster_scoped: bool,
+    pub(super) namespace: Option<String>,
+    pub(super) requires: &'static [&'static str],
+    pub(super) recheck: Duration,
     pub(super) labels: Option<String>,
     pub(super) fields: Option<String>,
     pub(super) page_size: u32,
@@ -59,6 +65,9 @@ impl<T> CacheSpec<T> {
         Self {
             resource: ApiResource::erase::<K>(&()),
             cluster_scoped: false,
+            namespace: None,
+            requires: &[],
+            recheck: RECHECK,
             labels: None,
             fields: None,
             page_size: 100,
@@ -78,10 +87,43 @@ impl<T> CacheSpec<T> {
         Self::raw::<K>(move |raw| raw.decode().map(&reduce))
     }
 
+    /// Plural and group, as kubectl takes them; the plural alone in the core group.
+    pub(super) fn full_name(&self) -> String {
+        let ApiResource { plural, group, .. } = &self.resource;
+        if group.is_empty() {
+            plural.clone()
+        } else {
+            format!("{plural}.{group}")
+        }
+    }
+
     /// The resource has no namespace (Nodes, classes): one watch, whatever namespaces are watched.
     #[must_use]
     pub fn cluster_scoped(mut self) -> Self {
         self.cluster_scoped = true;
+        self
+    }
+
+    /// Only this namespace, whatever namespaces are watched.
+    #[must_use]
+    pub fn in_namespace(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// Only where the served schema of this kind has all of these properties, such as `spec.model.placement`: else it is
+    /// somebody else's definition under our name, nothing is listed or watched, and the state is
+    /// [`WatchState::Foreign`](super::WatchState::Foreign). A definition that is not installed is no lack then.
+    #[must_use]
+    pub fn requires(mut self, properties: &'static [&'static str]) -> Self {
+        self.requires = properties;
+        self
+    }
+
+    /// How often the schema is looked at again, lengthened or shortened at random by up to a tenth; a minute unless told.
+    #[must_use]
+    pub fn recheck(mut self, every: Duration) -> Self {
+        self.recheck = every;
         self
     }
 

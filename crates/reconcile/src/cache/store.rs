@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicI64},
 };
 
 use parking_lot::RwLock;
@@ -54,6 +54,8 @@ pub struct WatchCache<T> {
     pub(super) echoes: Echoes,
     pub(super) queue: WorkQueue,
     pub(super) states: tokio::sync::watch::Sender<Vec<WatchState>>,
+    /// Objects that the metrics know of.
+    pub(super) told: AtomicI64,
 }
 
 impl<T> std::fmt::Debug for WatchCache<T> {
@@ -80,6 +82,7 @@ impl<T> WatchCache<T> {
             echoes: Echoes::default(),
             queue,
             states: tokio::sync::watch::Sender::new(vec![WatchState::Starting; streams]),
+            told: AtomicI64::new(0),
         }
     }
 

@@ -1,18 +1,28 @@
 //! One watch: kube's `watcher` in, cache changes and wake-ups out, for ever.
 //!
 //! A failing watch backs off on its own and disturbs no other. A resource that the API server does not serve, or that
-//! we may not watch, is said once and asked for again from time to time, so that it starts to work when it appears.
+//! we may not watch, is said once and asked for again from time to time, so that it starts to work when it appears. So is
+//! one whose definition is somebody else's: of that, nothing is listed.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use kube::{
     Api, Client,
+    core::Status,
     runtime::watcher::{self, Event, watcher},
 };
 use tokio::time::{sleep, timeout};
 
-use super::{raw::RawObject, store::WatchCache};
+use super::{
+    raw::RawObject,
+    served::{Look, Served},
+    store::WatchCache,
+};
 use crate::{
     jitter::{Backoff, jittered},
     metrics::Metrics,
@@ -52,6 +62,8 @@ pub enum WatchState {
     Watching,
     /// The API server does not serve this resource (its CRD is not installed).
     NotServed,
+    /// The API server serves another definition under this name, which is left alone; a sentence with the difference.
+    Foreign(String),
     /// We may not list or watch it; the server's message.
     Forbidden(String),
     /// Was listed before and fails at the moment; what the cache holds may be old.
@@ -62,7 +74,7 @@ impl WatchState {
     /// Whether work may start as far as this stream is concerned.
     pub fn settled(&self, optional: bool) -> bool {
         match self {
-            Self::Watching | Self::NotServed | Self::Retrying(_) => true,
+            Self::Watching | Self::NotServed | Self::Foreign(_) | Self::Retrying(_) => true,
             Self::Forbidden(_) => optional,
             Self::Starting => false,
         }
@@ -78,7 +90,7 @@ impl WatchState {
     fn failed(&self, message: String) -> Self {
         match self {
             Self::Watching | Self::Retrying(_) => Self::Retrying(message),
-            Self::Starting | Self::NotServed | Self::Forbidden(_) => self.clone(),
+            Self::Starting | Self::NotServed | Self::Foreign(_) | Self::Forbidden(_) => self.clone(),
         }
     }
 }
@@ -87,6 +99,7 @@ impl WatchState {
 #[derive(Debug, PartialEq, Eq)]
 enum Trouble {
     NotServed,
+    Foreign(String),
     Forbidden(String),
     Passing(String),
 }
@@ -105,8 +118,46 @@ impl<T: Send + Sync + 'static> Stream<T> {
     /// Watches until the task is dropped.
     pub(super) async fn run(self) {
         let mut failures = 0;
+        let mut look = Look::default();
         loop {
-            self.follow(&mut failures).await;
+            if self.is_ours(&mut look, &mut failures).await {
+                tokio::select! {
+                    () = self.follow(&mut failures) => {}
+                    () = self.redefined(&mut look) => {}
+                }
+            }
+        }
+    }
+
+    /// Whether the definition may be used; if not, that is said, and some time has passed.
+    async fn is_ours(&self, look: &mut Look, failures: &mut u32) -> bool {
+        let spec = self.cache.spec();
+        if spec.requires.is_empty() {
+            return true;
+        }
+        let trouble = match look.at(&self.client, &spec.resource, spec.requires).await {
+            Ok(Served::Ours) => return true,
+            Ok(Served::No) => Trouble::NotServed,
+            Ok(Served::Foreign(message)) => Trouble::Foreign(message),
+            Err(kube::Error::Api(status)) => trouble_of(&status),
+            Err(error) => Trouble::Passing(error.to_string()),
+        };
+        self.pause(trouble, failures).await;
+        false
+    }
+
+    /// Returns when the definition that is followed is no longer ours: a watch need not break when it is replaced.
+    async fn redefined(&self, look: &mut Look) {
+        let spec = self.cache.spec();
+        if spec.requires.is_empty() {
+            return std::future::pending().await;
+        }
+        loop {
+            sleep(jittered(spec.recheck)).await;
+            let served = look.at(&self.client, &spec.resource, spec.requires).await;
+            if matches!(served, Ok(Served::No | Served::Foreign(_))) {
+                return;
+            }
         }
     }
 
@@ -170,7 +221,7 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 woken
             }
         };
-        self.metrics.set_cached(self.plural(), self.cache.len());
+        self.tell_size();
         self.queue.add_all(woken, self.cache.spec().delay);
     }
 
@@ -185,15 +236,33 @@ impl<T: Send + Sync + 'static> Stream<T> {
         }
     }
 
+    /// Several caches may hold objects of one resource, so each tells what has changed with it.
+    fn tell_size(&self) {
+        let objects = i64::try_from(self.cache.len()).unwrap_or(i64::MAX);
+        let before = self.cache.told.swap(objects, Ordering::Relaxed);
+        self.metrics.add_cached(self.plural(), objects - before);
+    }
+
+    /// Nothing of what was seen exists any more, as far as we are concerned.
+    fn forget(&self) {
+        let woken = self.cache.clear(self.id);
+        self.tell_size();
+        self.queue.add_all(woken, self.cache.spec().delay);
+    }
+
     async fn pause(&self, trouble: Trouble, failures: &mut u32) {
         match trouble {
             Trouble::NotServed => {
                 // First the state: whoever finds nothing in the cache must be able to see why.
                 self.set_state(WatchState::NotServed);
-                let woken = self.cache.clear(self.id);
-                self.metrics.set_cached(self.plural(), self.cache.len());
-                self.queue.add_all(woken, self.cache.spec().delay);
+                self.forget();
                 sleep(jittered(MISSING_RETRY)).await;
+            }
+            Trouble::Foreign(message) => {
+                *failures = 0;
+                self.set_state(WatchState::Foreign(message));
+                self.forget();
+                sleep(jittered(self.cache.spec().recheck)).await;
             }
             Trouble::Forbidden(message) => {
                 // An API server that has just started refuses everybody for a moment; the outage before it must not
@@ -240,6 +309,10 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 WatchState::Watching => {
                     tracing::info!(resource, namespace, objects = self.cache.len(), "watching");
                 }
+                WatchState::NotServed if !self.cache.spec().requires.is_empty() => {
+                    tracing::info!(resource, "optional, and not served by this cluster");
+                }
+                WatchState::Foreign(message) => tracing::warn!(resource, "left alone: {message}"),
                 WatchState::NotServed => {
                     let api_version = &self.cache.spec().resource.api_version;
                     tracing::warn!(
@@ -294,6 +367,10 @@ fn classify(error: &watcher::Error) -> Trouble {
         | watcher::Error::WatchError(status) => status,
         other => return Trouble::Passing(other.to_string()),
     };
+    trouble_of(status)
+}
+
+fn trouble_of(status: &Status) -> Trouble {
     match status.code {
         404 => Trouble::NotServed,
         401 | 403 => Trouble::Forbidden(status.message.clone()),
@@ -303,8 +380,6 @@ fn classify(error: &watcher::Error) -> Trouble {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
-
     use super::*;
 
     #[test]
@@ -328,6 +403,7 @@ mod tests {
     fn work_waits_for_what_it_needs() {
         assert!(!WatchState::Starting.settled(true));
         assert!(WatchState::NotServed.settled(false));
+        assert!(WatchState::Foreign(String::new()).settled(false));
         assert!(!WatchState::Forbidden(String::new()).settled(false));
         assert!(WatchState::Forbidden(String::new()).settled(true));
         let listed = [WatchState::Watching, WatchState::Retrying(String::new())];
@@ -335,6 +411,7 @@ mod tests {
         let unknown = [
             WatchState::Starting,
             WatchState::NotServed,
+            WatchState::Foreign(String::new()),
             WatchState::Forbidden(String::new()),
         ];
         assert!(!unknown.iter().any(WatchState::is_listed));

@@ -24,15 +24,15 @@ pub enum Namespaces {
 
 /// What can be said of a cache without knowing what it holds.
 trait Settling: Send + Sync {
-    fn resource(&self) -> &str;
+    fn resource(&self) -> String;
     fn settled(&self) -> bool;
     fn state(&self) -> Vec<WatchState>;
     fn changed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 impl<T: Send + Sync> Settling for WatchCache<T> {
-    fn resource(&self) -> &str {
-        &self.spec().resource.plural
+    fn resource(&self) -> String {
+        self.spec().full_name()
     }
 
     fn settled(&self) -> bool {
@@ -109,10 +109,10 @@ impl Watches {
 
     /// Starts to fill a cache. Returns at once; must be called inside a tokio runtime.
     pub fn start<T: Send + Sync + 'static>(&mut self, spec: CacheSpec<T>) -> Arc<WatchCache<T>> {
-        let namespaces = if spec.cluster_scoped {
-            Vec::new()
-        } else {
-            self.namespaces.streams()
+        let namespaces = match &spec.namespace {
+            _ if spec.cluster_scoped => Vec::new(),
+            Some(one) => vec![one.clone()],
+            None => self.namespaces.streams(),
         };
         let cache = Arc::new(WatchCache::new(spec, namespaces.clone(), self.queue.clone()));
         let mut streams: Vec<Option<String>> = namespaces.into_iter().map(Some).collect();
@@ -146,11 +146,11 @@ impl Watches {
         }
     }
 
-    /// State of every watch by resource, for `/readyz` and logs.
+    /// State of every watch by resource (`llmmodels.llm.example.com`, `pods`), for `/readyz` and logs.
     pub fn states(&self) -> Vec<(String, Vec<WatchState>)> {
         self.caches
             .iter()
-            .map(|cache| (cache.resource().to_owned(), cache.state()))
+            .map(|cache| (cache.resource(), cache.state()))
             .collect()
     }
 }

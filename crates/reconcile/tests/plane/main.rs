@@ -5,6 +5,7 @@
 mod apply;
 mod bed;
 mod cache;
+mod definitions;
 mod lease;
 mod legacy;
 mod machine;
