@@ -19,11 +19,10 @@ use crate::{
         weights::{Weights, named},
     },
     quantity::Quantity,
+    sizing::host::SHM_MIB_PER_GPU,
     source::ModelSource,
 };
 
-/// Shared memory per GPU: what NCCL and the worker processes exchange between the GPUs of a replica.
-const SHM_MIB_PER_GPU: u32 = 2048;
 /// Where `HOME` is when the volume cannot be written.
 const HOME: &str = "/home/engine";
 

@@ -110,7 +110,7 @@ fn offline<'a>(name: &str) -> Result<Candidate<'a>, SizingError> {
     Ok(Candidate {
         product: name.to_owned(),
         memory_mib,
-        gpu: slowest(&members),
+        gpu: speed(name, &members, &[]),
         most: None,
         nodes: Vec::new(),
     })
@@ -150,7 +150,7 @@ fn of_type<'a>(name: &str, nodes: &'a [NodeGpus]) -> Result<Vec<Candidate<'a>>, 
         Some(memory) if !whole.is_empty() => Some(Candidate {
             product: name.to_owned(),
             memory_mib: seen.map_or(memory, |seen| seen.min(memory)),
-            gpu: slowest(&members),
+            gpu: speed(name, &members, &whole),
             most: whole.iter().map(|node| node.splittable()).max(),
             nodes: whole,
         }),
@@ -182,7 +182,7 @@ fn member((product, nodes): (String, Vec<&NodeGpus>)) -> Option<Candidate<'_>> {
     let known = members.iter().map(|gpu| u64::from(gpu.memory_mib)).min();
     Some(Candidate {
         memory_mib: [seen, known].into_iter().flatten().min()?,
-        gpu: slowest(&members),
+        gpu: speed(&product, &members, &nodes),
         most: nodes.iter().map(|node| node.splittable()).max(),
         product,
         nodes,
@@ -199,9 +199,18 @@ fn members(product: &str) -> Vec<Gpu> {
     }
 }
 
-fn slowest(members: &[Gpu]) -> Option<Gpu> {
-    members
+/// The slowest that a replica may meet: of those that nodes have; else the one of that very name; else of the family.
+fn speed(product: &str, members: &[Gpu], nodes: &[&NodeGpus]) -> Option<Gpu> {
+    let present = nodes
         .iter()
-        .min_by_key(|gpu| (gpu.bandwidth_gb_s, gpu.tflops))
-        .copied()
+        .filter_map(|node| by_label(node.product.as_deref().unwrap_or_default()));
+    let named = || {
+        members
+            .iter()
+            .find(|gpu| gpu.name.eq_ignore_ascii_case(product))
+            .copied()
+    };
+    let slowness = |gpu: &Gpu| (gpu.bandwidth_gb_s, gpu.tflops);
+    let slowest = || members.iter().copied().min_by_key(slowness);
+    present.min_by_key(slowness).or_else(named).or_else(slowest)
 }

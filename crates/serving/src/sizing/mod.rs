@@ -170,3 +170,8 @@ fn cannot_split(entry: &Entry, wish: &Wish, gpus: u32) -> SizingError {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,10 @@ fn ways(entry: &Entry, ask: &Ask<'_>, wish: &Wish, candidates: &[Candidate<'_>])
         Some(format!("{} GPUs", choice.layout.gpus))
     });
     let shorter = shorter_context(ask, wish, candidates);
-    let narrower = narrower(entry, ask, candidates, None);
+    let narrower = narrower(entry, ask, candidates, None).or_else(|| {
+        let ask = Ask { gpus: None, ..*ask };
+        narrower(entry, &ask, candidates, None)
+    });
     more.into_iter()
         .chain(shorter)
         .chain(narrower)
