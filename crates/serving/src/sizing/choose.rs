@@ -57,30 +57,37 @@ impl Wish {
     }
 }
 
+/// Everything that the nodes can hold, in the order of the candidates.
+fn attempts<'a>(wish: &Wish, candidates: &'a [Candidate<'a>]) -> Vec<Choice<'a>> {
+    let numbers = wish.numbers();
+    candidates
+        .iter()
+        .flat_map(|candidate| {
+            let held = numbers.iter().filter(|gpus| candidate.holds(**gpus));
+            held.map(|gpus| Choice {
+                candidate,
+                layout: wish.layout(*gpus, candidate.memory_mib),
+            })
+        })
+        .collect()
+}
+
 /// The cheapest that holds all tokens; else the roomiest that holds what must fit; else none.
 ///
 /// Cheapest: fewest GPUs, then smallest memory, then the earliest candidate, which is a whole family before one of its products.
 pub(super) fn choose<'a>(wish: &Wish, candidates: &'a [Candidate<'a>]) -> Option<Choice<'a>> {
-    let all = || {
-        candidates.iter().flat_map(|candidate| {
-            wish.numbers()
-                .into_iter()
-                .filter(|gpus| candidate.holds(*gpus))
-                .map(|gpus| Choice {
-                    candidate,
-                    layout: wish.layout(gpus, candidate.memory_mib),
-                })
-        })
-    };
-    let cheapest = all()
+    let cheapest = attempts(wish, candidates)
+        .into_iter()
         .filter(|choice| choice.layout.tokens >= wish.tokens)
         .min_by_key(|choice| (choice.layout.gpus, choice.candidate.memory_mib));
-    cheapest.or_else(|| {
-        // `max_by_key` takes the last of equals; turned around, the earliest candidate wins here too.
-        let mut fitting: Vec<_> = all()
-            .filter(|choice| choice.layout.tokens >= wish.least_tokens)
-            .collect();
-        fitting.reverse();
-        fitting.into_iter().max_by_key(|choice| choice.layout.tokens)
-    })
+    cheapest.or_else(|| roomiest(wish, candidates).filter(|choice| choice.layout.tokens >= wish.least_tokens))
+}
+
+/// The one with the largest cache; of equals the one with most GPUs, then the earliest.
+pub(super) fn roomiest<'a>(wish: &Wish, candidates: &'a [Candidate<'a>]) -> Option<Choice<'a>> {
+    // `max_by_key` takes the last of equals.
+    attempts(wish, candidates)
+        .into_iter()
+        .rev()
+        .max_by_key(|choice| (choice.layout.tokens, choice.layout.gpus))
 }

@@ -16,6 +16,7 @@ pub(crate) mod host;
 pub mod memory;
 mod otherwise;
 mod outcome;
+mod unlisted;
 pub mod words;
 
 use api::shared::Engine;
@@ -24,6 +25,7 @@ pub use candidates::NodeGpus;
 pub use engine::{OLLAMA_IMAGE, VLLM_IMAGE};
 pub use error::SizingError;
 pub use outcome::{Performance, Sizing};
+pub use unlisted::size_source;
 pub use words::Arithmetic;
 
 use crate::{

@@ -7,7 +7,7 @@ use api::shared::Engine;
 use super::{
     Ask, SizingError,
     candidates::{Candidate, candidates},
-    choose::{Choice, Wish, choose},
+    choose::{Choice, Wish, choose, roomiest},
     engine::loading,
     error::exists,
     memory::Layout,
@@ -76,17 +76,11 @@ pub(super) fn refusal(
 
 /// The arithmetic of the attempt with most room.
 fn why(wish: &Wish, unlimited: &[Candidate<'_>], candidates: &[Candidate<'_>]) -> String {
-    let roomiest = |candidates: &[Candidate<'_>]| {
-        let wish = Wish {
-            least_tokens: 0,
-            tokens: u64::MAX,
-            ..*wish
-        };
-        choose(&wish, candidates).map(|choice| (choice.candidate.product.clone(), choice.layout))
-    };
-    let Some((product, layout)) = roomiest(candidates).or_else(|| roomiest(unlimited)) else {
+    let Some(Choice { candidate, layout }) = roomiest(wish, candidates).or_else(|| roomiest(wish, unlimited))
+    else {
         return "no number of GPUs divides its heads".to_owned();
     };
+    let product = &candidate.product;
     let gpus = layout.gpus;
     if layout.tokens == 0 {
         return format!(
@@ -124,12 +118,7 @@ fn ways(entry: &Entry, ask: &Ask<'_>, wish: &Wish, candidates: &[Candidate<'_>])
 }
 
 fn shorter_context(ask: &Ask<'_>, wish: &Wish, candidates: &[Candidate<'_>]) -> Option<String> {
-    let any = Wish {
-        least_tokens: 1,
-        tokens: u64::MAX,
-        ..*wish
-    };
-    let Layout { tokens, gpus, .. } = choose(&any, candidates)?.layout;
+    let Layout { tokens, gpus, .. } = roomiest(wish, candidates)?.layout;
     let context = tokens / u64::from(ask.concurrency.unwrap_or(1).max(1)) / STEP * STEP;
     let words = match ask.concurrency {
         Some(concurrency) if concurrency > 1 => format!(" for each of {concurrency} at once"),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     catalogue::{Entry, Precision},
-    gpu::{Generation, GpuRequest},
+    gpu::{Generation, Gpu, GpuRequest},
     load_time,
     source::ModelSource,
 };
@@ -34,6 +34,8 @@ pub struct Sizing {
     pub gated: bool,
     /// How the weights are stored in the GPUs.
     pub quantization: Precision,
+    /// The catalogue does not know the model: sizes and performance are upper bounds that say little.
+    pub guessed: bool,
     /// GPUs of one replica, all in one node.
     pub gpus: u32,
     /// The product by which nodes are selected: a family, or the value of the label.
@@ -58,7 +60,7 @@ pub struct Sizing {
     pub weights_bytes: u64,
     /// Bytes of the files to load.
     pub files_bytes: u64,
-    /// Longest sequence in tokens.
+    /// Longest sequence in tokens; 0: what the engine finds in the model, when it is not in the catalogue.
     pub max_model_len: u64,
     /// Tokens that the cache holds.
     pub kv_tokens: u64,
@@ -143,6 +145,7 @@ pub(super) fn sizing(given: &Given<'_>) -> Sizing {
         source: variant.source.clone(),
         gated: variant.gated,
         quantization: given.loading.precision,
+        guessed: false,
         gpus: layout.gpus,
         gpu_product: candidate.product.clone(),
         gpu_memory_mib: candidate.memory_mib,
@@ -177,14 +180,22 @@ fn sequences(given: &Given<'_>, room: u32) -> u32 {
     }
 }
 
+/// Bytes and operations per second, and the generation.
+pub(super) fn speed(gpu: Option<Gpu>) -> (u64, u64, Generation) {
+    let (bandwidth, tflops, generation) = gpu.map_or(UNKNOWN_GPU, |gpu| {
+        (gpu.bandwidth_gb_s, gpu.tflops, gpu.generation)
+    });
+    let bytes = u64::from(bandwidth) * 1_000_000_000;
+    let flops = u64::from(tflops) * 1_000_000_000_000;
+    (bytes, flops, generation)
+}
+
 fn performance(given: &Given<'_>, max_sequences: u32) -> Performance {
     let Choice { candidate, layout } = given.choice;
     let shape = &given.entry.shape;
     let active = u128::from(given.loading.variant.weights_bytes) * u128::from(shape.active_parameters)
         / u128::from(shape.parameters.max(1));
-    let (bandwidth, tflops, generation) = candidate.gpu.map_or(UNKNOWN_GPU, |gpu| {
-        (gpu.bandwidth_gb_s, gpu.tflops, gpu.generation)
-    });
+    let (bandwidth, flops, generation) = speed(candidate.gpu);
     let held = match given.loading.engine {
         Engine::Vllm => layout.token.saturating_mul(u64::from(layout.gpus)),
         Engine::Generic | Engine::Ollama => shape.kv_bytes_per_token(),
@@ -195,8 +206,8 @@ fn performance(given: &Given<'_>, max_sequences: u32) -> Performance {
         layers: shape.layers,
         kv_bytes_per_token: held,
         gpus: layout.gpus,
-        bandwidth_bytes_per_second: u64::from(bandwidth) * 1_000_000_000,
-        flops: u64::from(tflops) * 1_000_000_000_000,
+        bandwidth_bytes_per_second: bandwidth,
+        flops,
         prompt_percent: generation.prompt_percent(),
         max_sequences,
     }

@@ -414,3 +414,51 @@ fn ollama_takes_its_own_weights() {
     };
     assert!(refused("llama-3.1-8b", &generic).contains("engine vllm or ollama"));
 }
+
+#[test]
+fn a_source_of_ones_own_is_known_by_its_name_or_by_its_gpus() {
+    let from = |uri: &str, ask: &Ask<'_>| {
+        let source = uri.parse().unwrap();
+        size_source(Catalogue::builtin(), "own", &source, ask)
+    };
+    let tuned = from("hf://acme/Llama-3.1-8B-support-FP8", &on("L4")).unwrap();
+    assert_eq!(
+        (tuned.gpus, tuned.quantization, tuned.guessed),
+        (2, Precision::Fp8, false)
+    );
+    let pulled = from("ollama://llama3.1:8b", &on("L4")).unwrap();
+    assert_eq!(
+        (pulled.engine, pulled.quantization),
+        (Engine::Ollama, Precision::Q4)
+    );
+    let stranger = from("hf://acme/secret", &on("L4")).unwrap_err().to_string();
+    assert!(stranger.contains("set gpus"), "{stranger}");
+    let two = Ask {
+        gpus: Some(2),
+        ..on("L4")
+    };
+    let stranger = from("hf://acme/secret", &two).unwrap();
+    assert!(stranger.guessed && stranger.args.is_empty());
+    assert_eq!((stranger.gpus, stranger.image.as_str()), (2, VLLM_IMAGE));
+    let nodes = [h100(1)];
+    let absent = Ask {
+        gpus: Some(2),
+        nodes: Some(&nodes),
+        ..on("H100")
+    };
+    assert!(
+        from("hf://acme/secret", &absent)
+            .unwrap_err()
+            .to_string()
+            .contains("2 x H100 in one node")
+    );
+}
+
+#[test]
+fn the_arithmetic_of_a_refusal_is_that_of_the_largest_attempt() {
+    let words = refused("deepseek-r1", &on("A100"));
+    assert!(
+        words.contains("on each of 8 x A100") && words.contains("8 x H200"),
+        "{words}"
+    );
+}
