@@ -22,6 +22,7 @@ pub mod reason;
 pub mod referents;
 pub mod render;
 pub mod scaler;
+pub mod scaling;
 pub mod serving_kind;
 mod triggers;
 pub mod workload;

@@ -11,6 +11,8 @@ pub use container::{ContainerFacts, ContainerRole, ContainerState, ProbeFacts, T
 
 use super::{DeviceCounts, KIND_LABEL, NAME_LABEL, boxed, count_of, devices};
 
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
 /// The custom resource a Pod belongs to, as its labels tell.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
@@ -80,6 +82,8 @@ pub struct PodFacts {
     pub ip: Option<IpAddr>,
     /// Deletion was asked for.
     pub deleting: bool,
+    /// Annotation `controller.kubernetes.io/pod-deletion-cost`: of Pods that are ready alike, the lowest goes first.
+    pub deletion_cost: Option<i32>,
     /// The scheduler's verdict.
     pub scheduling: Scheduling,
     /// Sandbox and volumes are ready (condition `PodReadyToStartContainers`): what is missing now is the image.
@@ -169,6 +173,11 @@ impl From<&Pod> for PodFacts {
             message: boxed(status.message.as_ref()),
             ip: status.pod_ip.as_deref().and_then(|ip| ip.parse().ok()),
             deleting: pod.metadata.deletion_timestamp.is_some(),
+            deletion_cost: pod
+                .metadata
+                .annotations
+                .as_ref()
+                .and_then(|annotations| annotations.get(DELETION_COST)?.parse().ok()),
             scheduling: scheduling(node.is_some(), status),
             sandbox_ready: condition(status, "PodReadyToStartContainers")
                 .is_some_and(|condition| condition.status == "True"),

@@ -1,0 +1,38 @@
+//! From what the replicas say to how many there should be: the loop around the pure planner of `autoscale`.
+//!
+//! In: a [`Subject`] per resource that promises something, its Pods, scrapes. Out: one [`Decided`] per resource on the [`Board`],
+//! costs on Pods that are to go, figures. It must not scale anything itself, nor write a status: who is concerned is woken, and its
+//! reconcile reads the board.
+//!
+//! [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], [`status`], [`costs`].
+
+pub mod board;
+pub mod bounds;
+mod clocks;
+pub mod costs;
+pub mod decided;
+pub mod expectation;
+mod figures;
+mod latency;
+mod lives;
+pub mod planner;
+pub mod reasons;
+mod room;
+mod run;
+pub mod snapshot;
+pub mod status;
+mod subject;
+#[cfg(test)]
+mod test_bed;
+mod world;
+
+pub use board::Board;
+pub use clocks::Clocks;
+pub use costs::{CostWriter, CostWrites};
+pub use decided::Decided;
+pub use expectation::Expectation;
+pub use figures::Figures;
+pub use latency::Latency;
+pub use run::{Pace, Scaling};
+pub use subject::{MetricsSource, Subject};
+pub use world::{Room, World};

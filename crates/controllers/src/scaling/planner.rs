@@ -1,0 +1,169 @@
+//! One resource's planner, and what it has to be told each time.
+//!
+//! In: Pods, scrapes, room. Out: a [`Decided`] each time. It must not believe that an order was carried out before it was told
+//! ([`Scaled::order`]): until then it decides about the last one.
+
+use std::{sync::Arc, time::Duration};
+
+use autoscale::{Config, Planner, Reason};
+use diagnosis::facts::PodFacts;
+use jiff::Timestamp;
+use scraper::Latest;
+
+use super::{
+    Clocks, Decided, Room, Subject,
+    bounds::{Bounded, bounded},
+    latency::latency,
+    lives::Lives,
+    snapshot::{Seen, Sight, snapshot},
+    world::QUOTA_MEMORY,
+};
+
+/// What is seen of a resource at one moment.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Its Pods.
+    pub pods: &'a [Arc<PodFacts>],
+    /// The scraper's newest.
+    pub latest: &'a [Latest],
+    /// Room for more.
+    pub room: Room,
+    /// Now.
+    pub clocks: Clocks,
+    /// Scrapes that are older are none.
+    pub freshness: Duration,
+}
+
+/// Everything remembered of one resource.
+#[derive(Clone, Debug)]
+pub struct Scaled {
+    config: Config,
+    planner: Planner,
+    lives: Lives,
+    /// The number that was last published.
+    ordered: Option<u32>,
+    /// When it was last decided, on the scraper's clock.
+    last: Option<Duration>,
+    /// Requests that waited then.
+    waiting: f64,
+    /// Replicas that a quota admitted, with its words, and when it last refused more.
+    quota: Option<(Duration, (u32, String))>,
+}
+
+impl Scaled {
+    /// Knows what the subject's status says.
+    pub fn new(subject: &Subject) -> Self {
+        let stored = subject.stored.as_ref().and_then(|stored| stored.desired_replicas);
+        Self {
+            config: subject.config(),
+            planner: Planner::new(subject.config()),
+            lives: Lives::default(),
+            ordered: stored
+                .and_then(|stored| u32::try_from(stored).ok())
+                .filter(|stored| *stored > 0),
+            last: None,
+            waiting: 0.0,
+            quota: None,
+        }
+    }
+
+    /// Forgets what was learned when something else is promised, or another model or GPU is used.
+    pub fn adapt(&mut self, subject: &Subject) {
+        let config = subject.config();
+        if config != self.config {
+            self.config = config;
+            self.planner = Planner::new(config);
+        }
+    }
+
+    /// The number was published.
+    pub fn order(&mut self, replicas: u32) {
+        self.ordered = Some(replicas);
+    }
+
+    /// Decides. Once a round of scrapes was seen; sooner nothing is new.
+    pub fn decide(&mut self, subject: &Subject, view: &View<'_>) -> Decided {
+        let room = self.remember_quota(&view.room, view.clocks.scraper);
+        let bounded = bounded(&subject.plan, &room);
+        let living = view.pods.iter().filter(|pod| !pod.deleting).count();
+        let ordered = *self.ordered.get_or_insert_with(|| {
+            let living = u32::try_from(living).unwrap_or(u32::MAX);
+            room.asked.unwrap_or(living).max(bounded.bounds.min)
+        });
+        let latest = subject.metrics.as_ref().map(|_| view.latest);
+        let seen = Seen {
+            pods: view.pods,
+            latest,
+            clocks: view.clocks,
+            ordered,
+            freshness: view.freshness,
+            last: self.last.replace(view.clocks.scraper),
+            startup: subject.expectation.startup,
+        };
+        let (snapshot, sight) = snapshot(&seen, &mut self.lives);
+        let decision = self.planner.decide(&snapshot, bounded.bounds);
+        self.waiting = decision.inputs.waiting;
+        let day = view.clocks.day;
+        Decided {
+            replicas: decision.replicas,
+            at: Timestamp::from_second(day.as_second()).unwrap_or(day),
+            message: sentence(&decision.message, decision.reason, &sight, &bounded),
+            bounds: bounded.bounds,
+            latency: latency(&subject.plan.promise, latest),
+            decision,
+            sight,
+        }
+    }
+
+    /// Whether to decide before the time: clearly more requests wait than the last time, and every replica that answers has told
+    /// something since.
+    pub fn urgent(&self, view: &View<'_>) -> bool {
+        let Some(last) = self.last else { return false };
+        let answering = || view.latest.iter().filter(|latest| latest.failure.is_none());
+        let told = |latest: &Latest| latest.scrape.as_ref().is_some_and(|scrape| scrape.at > last);
+        let waiting: f64 = answering()
+            .filter_map(|latest| latest.scrape.as_ref()?.waiting)
+            .sum();
+        answering().all(told) && waiting >= 1.0 + 1.1 * self.waiting
+    }
+
+    /// A quota's refusal is over as soon as nothing more is asked for; it is remembered, or every other decision would ask again.
+    fn remember_quota(&mut self, room: &Room, now: Duration) -> Room {
+        if let Some(refused) = &room.quota {
+            self.quota = Some((now, refused.clone()));
+        }
+        self.quota
+            .take_if(|(at, _)| now.saturating_sub(*at) > QUOTA_MEMORY);
+        Room {
+            quota: self.quota.as_ref().map(|(_, refused)| refused.clone()),
+            ..room.clone()
+        }
+    }
+}
+
+fn sentence(decision: &str, reason: Reason, sight: &Sight, bounded: &Bounded) -> String {
+    let mut sentence = decision.to_owned();
+    let mut add = |words: &str| {
+        sentence.push_str("; ");
+        sentence.push_str(words);
+    };
+    if reason == Reason::Limited {
+        add(&bounded.words());
+    }
+    if let Some(why) = &sight.reason {
+        let Sight { asked, failed, .. } = sight;
+        let counts = format!("{failed} of {asked} could not be scraped, the first: {why}");
+        // The decision itself tells the counts.
+        let first = format!("the first: {why}");
+        add(if reason == Reason::ScrapeFailed {
+            &first
+        } else {
+            &counts
+        });
+    }
+    sentence
+}
+
+#[cfg(test)]
+#[path = "planner_tests.rs"]
+mod tests;
