@@ -44,7 +44,12 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     .collect()
 }
 
-/// Definitions that belong to others on many clusters: installed only when asked for.
+/// Definitions that belong to others on many clusters: installed only when asked for, and told from theirs by
+/// [`shared::definition::is_marked`].
 pub fn optional_crds() -> Vec<CustomResourceDefinition> {
-    vec![shared::definition::finished(DynamoGraphDeployment::crd())]
+    [DynamoGraphDeployment::crd()]
+        .into_iter()
+        .map(shared::definition::finished)
+        .map(shared::definition::marked)
+        .collect()
 }

@@ -24,9 +24,26 @@ fn schema(name: &str) -> Value {
 /// Client-side apply stores the object in an annotation of at most 256 KiB.
 #[test]
 fn every_definition_fits_client_side_apply() {
-    for crd in definitions() {
+    let optional = api::optional_crds();
+    let optional = optional.iter().map(|crd| serde_json::to_value(crd).unwrap());
+    for crd in definitions().into_iter().chain(optional) {
         let bytes = serde_json::to_vec(&crd).unwrap().len();
         assert!(bytes < 200 * 1024, "{}: {bytes} bytes", crd["metadata"]["name"]);
+    }
+}
+
+/// Somebody else's definition of the same name does not pass for ours.
+#[test]
+fn optional_definitions_are_marked() {
+    for mut crd in api::optional_crds() {
+        assert!(api::shared::definition::is_marked(&crd));
+        assert!(
+            !api::crds()
+                .iter()
+                .any(|own| own.metadata.name == crd.metadata.name)
+        );
+        crd.metadata.labels = Some([("app.kubernetes.io/part-of".to_owned(), "dynamo".to_owned())].into());
+        assert!(!api::shared::definition::is_marked(&crd));
     }
 }
 

@@ -13,9 +13,11 @@ use reconcile::{
     StatusTarget, StatusWriter, WatchCache, WorkQueue, cache::WriteSink, status::StatusWritten,
 };
 use serde::Serialize;
+use serving::{catalogue::Catalogue, sizing::NodeGpus};
 
 use crate::{
-    caches::Caches,
+    caches::{Caches, gpu_nodes},
+    catalogued::token::Token,
     lookup::{Absent, Lookup, look_up},
 };
 
@@ -157,6 +159,18 @@ impl Lookup for Context {
 
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {
         self.caches.claims.get(namespace, name)
+    }
+
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.caches.catalogue.get()
+    }
+
+    fn token(&self, namespace: &str) -> Token {
+        self.caches.tokens.of(namespace)
+    }
+
+    fn gpu_nodes(&self) -> Option<Vec<NodeGpus>> {
+        Some(gpu_nodes(&self.caches))
     }
 
     fn operator_namespace(&self) -> &str {

@@ -35,3 +35,28 @@ pub const INFRA_VERSION: &str = "v1";
 pub const NVIDIA_GPU_LLM: &str = "NvidiaGpuLlm";
 /// `<lower case kind>.<group>` of an `NvidiaGpuLlm`.
 pub(crate) const NVIDIA_GPU_LLM_LABEL: &str = "nvidiagpullm.infra.example.com";
+
+/// Group of the kinds that name a model of the catalogue.
+pub const AI_GROUP: &str = "ai.example.com";
+/// Their version.
+pub const AI_VERSION: &str = "v1";
+/// Kind as in keys, which must tell it from `llm.example.com`'s; in the API it is `LLMModel`.
+pub const AI_LLM_MODEL: &str = "LLMModel.ai.example.com";
+/// Kind, as in keys, owner references and Events.
+pub const MODEL_DEPLOYMENT: &str = "ModelDeployment";
+/// `<lower case kind>.<group>`.
+pub(crate) const AI_LLM_MODEL_LABEL: &str = "llmmodel.ai.example.com";
+/// `<lower case kind>.<group>`.
+pub(crate) const MODEL_DEPLOYMENT_LABEL: &str = "modeldeployment.ai.example.com";
+
+/// Group of `DynamoGraphDeployment`.
+pub const NVIDIA_GROUP: &str = "nvidia.com";
+/// Its version.
+pub const NVIDIA_VERSION: &str = "v1";
+/// Kind, as in keys, owner references and Events.
+pub const DYNAMO_GRAPH_DEPLOYMENT: &str = "DynamoGraphDeployment";
+/// `<lower case kind>.<group>`.
+pub(crate) const DYNAMO_GRAPH_DEPLOYMENT_LABEL: &str = "dynamographdeployment.nvidia.com";
+
+/// The ConfigMap of the operator's namespace with the cluster's own models.
+pub const MODELS_CONFIG_MAP: &str = "llm-operator-models";

@@ -5,15 +5,19 @@
 //! does) and know nothing of queues, leases or watches (`reconcile` does).
 
 mod ai_deployment;
+mod ai_llm_model;
 pub mod ai_model_map;
 pub mod apply;
 pub mod auto_node_labeler;
 pub mod caches;
+mod catalogued;
 pub mod context;
+mod dynamo_graph_deployment;
 pub mod kinds;
 pub mod llm_deployment;
 pub mod llm_model;
 pub mod lookup;
+mod model_deployment;
 mod nvidia_gpu_llm;
 pub mod operator;
 pub(crate) mod parsing;

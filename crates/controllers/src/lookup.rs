@@ -7,8 +7,12 @@ use std::sync::Arc;
 use api::{llm_example_com::v1alpha1::LLMModel, premlabs_io::v1alpha1::AIModelMap};
 use diagnosis::facts::ClaimFacts;
 use reconcile::WatchCache;
+use serving::{catalogue::Catalogue, sizing::NodeGpus};
 
-use crate::ai_model_map::status::{Files, files};
+use crate::{
+    ai_model_map::status::{Files, files},
+    catalogued::token::Token,
+};
 
 /// Why something that was looked up is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,15 @@ pub trait Lookup {
 
     /// A claim.
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>>;
+
+    /// The models that are known by name.
+    fn catalogue(&self) -> Arc<Catalogue>;
+
+    /// What is known of the token of gated models in a namespace.
+    fn token(&self, namespace: &str) -> Token;
+
+    /// The GPUs of every node; `None` when nodes are not known.
+    fn gpu_nodes(&self) -> Option<Vec<NodeGpus>>;
 
     /// The namespace in which the operator runs; always admitted by a narrowed NetworkPolicy.
     fn operator_namespace(&self) -> &str;

@@ -5,7 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{
-    llm_example_com::v1alpha1::LLMDeployment, nvidia_com::v1::DynamoGraphDeployment,
+    ai_example_com::v1::{self as ai, ModelDeployment},
+    llm_example_com::v1alpha1::LLMDeployment,
+    nvidia_com::v1::DynamoGraphDeployment,
     premlabs_io::v1alpha1::AIDeployment,
 };
 use kube::{Client, CustomResourceExt as _};
@@ -68,7 +70,7 @@ impl Operator {
             metrics.clone(),
         );
         let manager = LabelManager::of_lease(&options.operator_namespace, &options.lease_name);
-        let caches = Caches::start(&mut watches, manager.clone());
+        let caches = Caches::start(&mut watches, manager.clone(), &options.operator_namespace);
         let context = Arc::new(Context {
             applier: Applier::new(client.clone(), caches.children()),
             status: StatusWriter::new(client.clone()),
@@ -109,6 +111,11 @@ impl Operator {
         let runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
             .with(ServingReconciler::<LLMDeployment>::new(self.context.clone()))
             .with(ServingReconciler::<AIDeployment>::new(self.context.clone()))
+            .with(ServingReconciler::<ai::LLMModel>::new(self.context.clone()))
+            .with(ServingReconciler::<ModelDeployment>::new(self.context.clone()))
+            .with(ServingReconciler::<DynamoGraphDeployment>::new(
+                self.context.clone(),
+            ))
             .with(NvidiaGpuLlmReconciler::new(&self.client, self.context.clone()))
             .with(LLMModelReconciler::new(self.context.clone()))
             .with(AIModelMapReconciler::new(self.context.clone()))

@@ -17,6 +17,14 @@ pub enum Reason {
     ModelMapNotFound,
     /// The map of models has no such variant for the engine.
     VariantNotFound,
+    /// The catalogue has no model of that name.
+    UnknownModel,
+    /// The model's licence wants a token, and there is none.
+    TokenMissing,
+    /// The model fits into no number of these GPUs.
+    DoesNotFit,
+    /// No node of the cluster could ever hold a replica.
+    NoSuchNode,
     /// The owner of what is named in another namespace did not agree.
     NotAllowed,
     /// The objects in the cluster are as asked for.
@@ -36,6 +44,10 @@ impl Reason {
             Self::ModelNotFound => "ModelNotFound",
             Self::ModelMapNotFound => "ModelMapNotFound",
             Self::VariantNotFound => "VariantNotFound",
+            Self::UnknownModel => "UnknownModel",
+            Self::TokenMissing => "TokenMissing",
+            Self::DoesNotFit => "DoesNotFit",
+            Self::NoSuchNode => "NoSuchNode",
             Self::NotAllowed => "NotAllowed",
             Self::Applied => "Applied",
             Self::NotAccepted => "NotAccepted",
@@ -45,7 +57,7 @@ impl Reason {
 }
 
 /// Condition, word, state, meaning and way out of every reason that is not the diagnosis' own.
-const TABLE: [(&str, &str, &str, &str); 20] = [
+const TABLE: [(&str, &str, &str, &str); 24] = [
     (
         "Accepted",
         "Accepted",
@@ -75,6 +87,30 @@ const TABLE: [(&str, &str, &str, &str); 20] = [
         "VariantNotFound",
         "The AIModelMap has no variant of that name in the list of the engine; what runs is left as it is.",
         "Add the variant to the map, or correct the name.",
+    ),
+    (
+        "Accepted",
+        "UnknownModel",
+        "The catalogue has no model of that name; what runs is left as it is.",
+        "Correct the name (`llm-operator models` lists all), or describe the model in the ConfigMap llm-operator-models of the operator's namespace.",
+    ),
+    (
+        "Accepted",
+        "TokenMissing",
+        "The model's licence has to be accepted at its hub, and the namespace has no token of somebody who did; no GPU is taken.",
+        "Create the Secret hf-token with the key token in the namespace of the resource.",
+    ),
+    (
+        "Accepted",
+        "DoesNotFit",
+        "The model does not fit into these GPUs; no GPU is taken, and what runs is left as it is.",
+        "The message has the arithmetic and what would fit.",
+    ),
+    (
+        "Accepted",
+        "NoSuchNode",
+        "No node of the cluster could ever hold a replica; what runs is left as it is.",
+        "Add such a node, or choose other GPUs or fewer of them. It goes on by itself when a node comes.",
     ),
     (
         "Accepted",

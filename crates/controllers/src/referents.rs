@@ -4,29 +4,34 @@
 
 use std::{borrow::Borrow, collections::BTreeMap};
 
-use api::{llm_example_com::v1alpha1::LLMModel, shared::AccessMode};
+use api::{
+    llm_example_com::v1alpha1::LLMModel,
+    shared::{AccessMode, WeightsStorage},
+};
 use diagnosis::facts::ClaimFacts;
 
 /// Names of the claims that a model expects to exist.
 pub fn named_claims(model: &LLMModel) -> Vec<String> {
-    let existing = model
-        .spec
-        .storage
-        .as_ref()
-        .and_then(|storage| storage.existing_claim.clone());
-    let source = model.spec.source.as_ref().and_then(|source| {
-        let path = source.uri.strip_prefix("pvc://")?;
+    let source = model.spec.source.as_ref().map(|source| source.uri.as_str());
+    expected_claims(model.spec.storage.as_ref(), source)
+}
+
+/// Names of the claims that storage and source expect to exist.
+pub fn expected_claims(storage: Option<&WeightsStorage>, source: Option<&str>) -> Vec<String> {
+    let existing = storage.and_then(|storage| storage.existing_claim.clone());
+    let source = source.and_then(|uri| {
+        let path = uri.strip_prefix("pvc://")?;
         path.split('/').next().map(str::to_owned)
     });
     existing.into_iter().chain(source).collect()
 }
 
-/// What the volumes of the claims that a model names can do; those that do not exist are left out.
+/// What the volumes of these claims can do; those that do not exist are left out.
 pub fn claim_modes<C: Borrow<ClaimFacts>>(
-    model: &LLMModel,
+    names: Vec<String>,
     claim: impl Fn(&str) -> Option<C>,
 ) -> BTreeMap<String, AccessMode> {
-    named_claims(model)
+    names
         .into_iter()
         .filter_map(|name| {
             let mode = access_mode(claim(&name)?.borrow())?;

@@ -5,17 +5,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use api::{
+    ai_example_com::v1::{self as ai, ModelDeployment},
     infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    nvidia_com::v1::DynamoGraphDeployment,
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
 use diagnosis::facts::{ClaimFacts, NodeFacts};
 use kube::ResourceExt;
 use reconcile::{ApplyError, DesiredObject};
-use serving::{field_error::FieldError, plan::ServingPlan};
+use serving::{catalogue::Catalogue, field_error::FieldError, plan::ServingPlan, sizing::NodeGpus};
 
 use crate::{
     ai_model_map::{plan::config_map, status::Files},
+    caches::gpus_of,
+    catalogued::token::Token,
     kinds::AI_MODEL_MAP,
     lookup::{Absent, Lookup},
     serving_kind::{
@@ -45,6 +49,14 @@ pub struct Input {
     pub ai_deployments: Vec<AIDeployment>,
     /// Models in one Pod each that are to be installed, in the order in which they were given.
     pub gpu_llms: Vec<NvidiaGpuLlm>,
+    /// Models by name, in the order in which they were given.
+    pub ai_models: Vec<ai::LLMModel>,
+    /// Models by name with a promise, in the order in which they were given.
+    pub model_deployments: Vec<ModelDeployment>,
+    /// The same in the words of NVIDIA Dynamo.
+    pub dynamo_deployments: Vec<DynamoGraphDeployment>,
+    /// The cluster's own models, as in the ConfigMap `llm-operator-models`.
+    pub catalogue: Option<Arc<Catalogue>>,
     /// Claims by namespace and name.
     pub claims: BTreeMap<FullName, Arc<ClaimFacts>>,
     /// Nodes; empty when none were given.
@@ -72,6 +84,20 @@ impl Lookup for Input {
 
     fn claim(&self, namespace: &str, name: &str) -> Option<Arc<ClaimFacts>> {
         given(&self.claims, namespace, name)
+    }
+
+    fn catalogue(&self) -> Arc<Catalogue> {
+        let builtin = || Arc::new(Catalogue::builtin().clone());
+        self.catalogue.clone().unwrap_or_else(builtin)
+    }
+
+    /// Secrets are nobody's to look at offline.
+    fn token(&self, _namespace: &str) -> Token {
+        Token::Unknown
+    }
+
+    fn gpu_nodes(&self) -> Option<Vec<NodeGpus>> {
+        (!self.nodes.is_empty()).then(|| self.nodes.iter().map(|node| gpus_of(node, 0)).collect())
     }
 
     fn operator_namespace(&self) -> &str {
@@ -121,9 +147,21 @@ pub fn render(input: &Input) -> Vec<Result<Rendered, RenderError>> {
     let deployments = input.deployments.iter().map(|resource| one(input, resource));
     let ai_deployments = input.ai_deployments.iter().map(|resource| one(input, resource));
     let gpu_llms = input.gpu_llms.iter().map(|resource| one(input, resource));
+    let ai_models = input.ai_models.iter().map(|resource| one(input, resource));
+    let model_deployments = input
+        .model_deployments
+        .iter()
+        .map(|resource| one(input, resource));
+    let dynamo_deployments = input
+        .dynamo_deployments
+        .iter()
+        .map(|resource| one(input, resource));
     maps.chain(deployments)
         .chain(ai_deployments)
         .chain(gpu_llms)
+        .chain(ai_models)
+        .chain(model_deployments)
+        .chain(dynamo_deployments)
         .collect()
 }
 

@@ -60,7 +60,7 @@ impl From<&HorizontalPodAutoscaler> for Scaler {
             name: meta.name.as_deref().unwrap_or_default().into(),
             target: kind.map(|kind| (kind, target.name.as_str().into())),
             made_for: made_for(meta),
-            exact: rules.is_some_and(|rules| rules.into_iter().all(exact)),
+            exact: rules.is_some_and(|rules| rules.into_iter().all(|rules| exact(rules.as_ref()))),
             least: spec.min_replicas.unwrap_or(1),
             most: spec.max_replicas,
         }
@@ -79,8 +79,8 @@ fn made_for(meta: &ObjectMeta) -> Option<Box<str>> {
     controller.filter(|_| ours).map(Into::into).next()
 }
 
-fn exact(rules: &Option<HPAScalingRules>) -> bool {
-    let tolerance = rules.as_ref().and_then(|rules| rules.tolerance.as_ref());
+fn exact(rules: Option<&HPAScalingRules>) -> bool {
+    let tolerance = rules.and_then(|rules| rules.tolerance.as_ref());
     tolerance.is_some_and(|tolerance| tolerance.0 == "0")
 }
 

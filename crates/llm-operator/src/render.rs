@@ -7,12 +7,16 @@ use api::{
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
-use controllers::render::{Input, render};
+use controllers::{
+    kinds::MODELS_CONFIG_MAP as MODELS,
+    render::{Input, render},
+};
 use diagnosis::facts::{ClaimFacts, NodeFacts};
-use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serving::catalogue::Catalogue;
 
 use crate::cli::RenderArgs;
 
@@ -31,8 +35,9 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
     let outcomes = render(&input);
     if outcomes.is_empty() {
         return Err(
-            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1, no AIDeployment or AIModelMap \
-             of premlabs.io/v1alpha1, and no NvidiaGpuLlm of infra.example.com/v1 with action install"
+            "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1, no LLMModel or ModelDeployment of \
+             ai.example.com/v1, no AIDeployment or AIModelMap of premlabs.io/v1alpha1, no NvidiaGpuLlm of infra.example.com/v1 \
+             with action install, and no DynamoGraphDeployment of nvidia.com/v1"
                 .to_owned(),
         );
     }
@@ -127,6 +132,20 @@ fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(
                 input.gpu_llms.push(resource);
             }
         }
+        ("ai.example.com/v1", "LLMModel") => {
+            input.ai_models.push(namespaced(document, default_namespace)?);
+        }
+        ("ai.example.com/v1", "ModelDeployment") => {
+            input
+                .model_deployments
+                .push(namespaced(document, default_namespace)?);
+        }
+        ("nvidia.com/v1", "DynamoGraphDeployment") => {
+            input
+                .dynamo_deployments
+                .push(namespaced(document, default_namespace)?);
+        }
+        ("v1", "ConfigMap") => models(input, namespaced(document, default_namespace)?),
         ("v1", "PersistentVolumeClaim") => {
             let claim: PersistentVolumeClaim = namespaced(document, default_namespace)?;
             let facts = ClaimFacts::from(&claim);
@@ -137,6 +156,18 @@ fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(
         _ => {}
     }
     Ok(())
+}
+
+/// The cluster's own models, if the ConfigMap is theirs.
+fn models(input: &mut Input, map: ConfigMap) {
+    if map.metadata.name.as_deref() != Some(MODELS) {
+        return;
+    }
+    let (catalogue, errors) = Catalogue::builtin().overridden_by(&map.data.unwrap_or_default());
+    for error in errors {
+        eprintln!("note: ConfigMap {MODELS}: {error}");
+    }
+    input.catalogue = Some(Arc::new(catalogue));
 }
 
 fn namespaced<K>(document: Value, default_namespace: &str) -> Result<K, String>

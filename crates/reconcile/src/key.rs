@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 /// Which object a reconcile is about. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
-    /// Kind of the resource, as registered by its [`Reconciler`](crate::Reconciler).
+    /// Kind of the resource, as registered by its [`Reconciler`](crate::Reconciler); `Kind.group` where another group has the same.
     pub kind: &'static str,
     /// Namespace; empty for cluster-scoped resources.
     pub namespace: Arc<str>,
@@ -22,6 +22,11 @@ impl ObjectKey {
             name: name.into(),
         }
     }
+}
+
+/// The kind in the API of a kind in keys: without the group.
+pub fn api_kind(kind: &str) -> &str {
+    kind.split_once('.').map_or(kind, |(kind, _)| kind)
 }
 
 impl fmt::Display for ObjectKey {

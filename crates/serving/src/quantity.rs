@@ -55,6 +55,14 @@ impl Quantity {
         }
     }
 
+    /// A number of bytes, written in powers of two.
+    pub const fn from_bytes(bytes: u64) -> Self {
+        Self {
+            nano: bytes as i128 * NANO,
+            format: Format::BinarySi,
+        }
+    }
+
     /// Whole units, rounded up. Never more than 2^63-1 in magnitude.
     pub fn ceil_units(self) -> i64 {
         let units = self.nano.div_euclid(NANO) + i128::from(self.nano.rem_euclid(NANO) != 0);

@@ -22,6 +22,7 @@ use crate::{
     gpu::GpuRequest,
     plan::{ConfigPlan, IngressPlan, ScalingPlan},
     quantity::Quantity,
+    sizing::Sizing,
     source::ModelSource,
     template::Template,
 };
@@ -90,6 +91,8 @@ pub struct ServingRequest {
     pub settings: Settings,
     /// How the number of replicas follows the load; `None`: it does not.
     pub scaling: Option<ScalingPlan>,
+    /// What was chosen for a model of the catalogue; for people, and as what is expected of its speed.
+    pub sizing: Option<Box<Sizing>>,
     /// The disruption budget.
     pub budget: BudgetRequest,
     /// Who may reach the port.

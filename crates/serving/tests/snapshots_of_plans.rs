@@ -3,13 +3,18 @@
 
 mod common;
 
+use std::time::Duration;
+
 use api::shared::{AccessMode, Engine};
 use common::{deployment, document_example, gpu, new_claim, plan, request};
 use k8s_openapi::{api::networking::v1::NetworkPolicyPeer, apimachinery::pkg::apis::meta::v1::LabelSelector};
 use serde_json::{Value, json};
 use serving::{
     Children, build,
-    request::{Access, BudgetRequest, ServiceKind, ServingRequest, StrategyRequest, WorkloadRequest},
+    plan::{Promise, ScalingPlan},
+    request::{
+        Access, BudgetRequest, ServiceKind, ServingRequest, Settings, StrategyRequest, WorkloadRequest,
+    },
 };
 
 fn front_end() -> NetworkPolicyPeer {
@@ -34,7 +39,10 @@ fn objects(request: ServingRequest) -> Vec<Value> {
         disruption_budget,
         deployment,
         deployment_as_found: _,
+        headless_service,
+        stateful_set,
         pod,
+        autoscaler,
     } = build(&plan(request));
     [
         json!(claim),
@@ -44,7 +52,10 @@ fn objects(request: ServingRequest) -> Vec<Value> {
         json!(ingress),
         json!(disruption_budget),
         json!(deployment),
+        json!(headless_service),
+        json!(stateful_set),
         json!(pod),
+        json!(autoscaler),
     ]
     .into_iter()
     .filter(|object| !object.is_null())
@@ -106,4 +117,28 @@ fn generic_with_a_file_over_http() {
         operator_namespace: "llm-system".into(),
     };
     insta::assert_yaml_snapshot!(objects(request));
+}
+
+/// What a ModelDeployment becomes: names that stay, a claim for each Pod, settings in a file, an autoscaler.
+#[test]
+fn vllm_in_a_stateful_set_with_a_promise() {
+    let mut request = request(Engine::Vllm, "vllm/vllm-openai:v0.33.0");
+    request.model.source = Some("hf://Qwen/Qwen3-8B".parse().unwrap());
+    request.container.engine_args = vec!["--max-model-len".into(), "8192".into()];
+    request.container.args = vec!["--enforce-eager".into()];
+    request.gpu = gpu(2, Some("H100"), None);
+    request.storage = new_claim("40Gi", AccessMode::ReadWriteOnce);
+    request.workload = WorkloadRequest::StatefulSet { replicas: 2 };
+    request.settings = Settings::File;
+    request.scaling = Some(ScalingPlan::new(2, Some(6), "maxReplicas", promise()).unwrap());
+    insta::assert_yaml_snapshot!(objects(request));
+}
+
+fn promise() -> Promise {
+    Promise {
+        time_to_first_token: None,
+        time_per_output_token: Some(Duration::from_millis(100)),
+        output_tokens_per_second: None,
+        attainment_ppm: 990_000,
+    }
 }

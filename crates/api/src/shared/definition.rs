@@ -36,6 +36,22 @@ pub fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     crd
 }
 
+/// Label of a definition that is ours, where others may have one of the same name.
+const MARK: (&str, &str) = ("app.kubernetes.io/part-of", "llm-operator");
+
+/// Marks a definition as ours.
+pub fn marked(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let labels = crd.metadata.labels.get_or_insert_default();
+    labels.insert(MARK.0.to_owned(), MARK.1.to_owned());
+    crd
+}
+
+/// Whether an installed definition is [`marked`], so that it may be replaced by another version of it.
+pub fn is_marked(crd: &CustomResourceDefinition) -> bool {
+    let mark = crd.metadata.labels.as_ref().and_then(|labels| labels.get(MARK.0));
+    mark.is_some_and(|value| value == MARK.1)
+}
+
 /// The field at a path such as `.spec.replicas`.
 fn field<'a>(schema: &'a mut JSONSchemaProps, path: &str) -> Option<&'a mut JSONSchemaProps> {
     let mut names = path.split('.').filter(|name| !name.is_empty());

@@ -142,6 +142,7 @@ pub(super) fn validate(
         config,
         settings: Settings::Arguments,
         scaling,
+        sizing: None,
         budget,
         access,
     })

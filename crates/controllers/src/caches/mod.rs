@@ -2,16 +2,21 @@
 //!
 //! In: a set of watches. Out: one cache per resource, reduced to what somebody asks for. Lookups cost no request.
 
+mod catalogue;
 mod children;
+mod gpus;
 pub(crate) mod pods;
 pub(crate) mod roots;
 mod surroundings;
+mod tokens;
 
 use std::sync::Arc;
 
 use api::{
+    ai_example_com::v1::{self as ai, ModelDeployment},
     infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    nvidia_com::v1::DynamoGraphDeployment,
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
 use diagnosis::facts::{ClaimFacts, EventFacts, PodFacts, WorkloadFacts};
@@ -24,16 +29,24 @@ use reconcile::{
     CacheSpec, Child, ObjectKey, WatchCache, Watches,
     cache::{ChildHead, ChildView},
 };
+use serde::de::DeserializeOwned;
 
+pub(crate) use self::gpus::{gpu_nodes, gpus_of};
 use self::{
+    catalogue::CatalogueCache,
     children::Children,
     pods::Pods,
     roots::{Owners, ServingRoots},
+    tokens::Tokens,
 };
 use crate::{
     auto_node_labeler::{labeler::Labeler, manager::LabelManager, node::NodeRecord, watch as labels},
-    kinds::{AI_DEPLOYMENT, AI_MODEL_MAP, LLM_DEPLOYMENT, LLM_MODEL, NVIDIA_GPU_LLM},
+    kinds::{
+        AI_DEPLOYMENT, AI_LLM_MODEL, AI_MODEL_MAP, DYNAMO_GRAPH_DEPLOYMENT, LLM_DEPLOYMENT, LLM_MODEL,
+        MODEL_DEPLOYMENT, NVIDIA_GPU_LLM,
+    },
     scaler::Scaler,
+    serving_kind::ServingRoot,
     triggers,
     workload::WorkloadKind,
 };
@@ -48,6 +61,16 @@ pub struct Caches {
     pub ai_deployments: Arc<WatchCache<AIDeployment>>,
     /// Models in one Pod each.
     pub gpu_llms: Arc<WatchCache<NvidiaGpuLlm>>,
+    /// Models by name.
+    pub ai_models: Arc<WatchCache<ai::LLMModel>>,
+    /// Models by name with a promise.
+    pub model_deployments: Arc<WatchCache<ModelDeployment>>,
+    /// The same in the words of NVIDIA Dynamo.
+    pub dynamo_deployments: Arc<WatchCache<DynamoGraphDeployment>>,
+    /// The cluster's own models.
+    pub(crate) catalogue: CatalogueCache,
+    /// Tokens of gated models.
+    pub(crate) tokens: Tokens,
     /// Maps of models.
     pub model_maps: Arc<WatchCache<AIModelMap>>,
     /// All claims, ours or not.
@@ -64,30 +87,34 @@ pub struct Caches {
     storage_classes: Arc<WatchCache<()>>,
     pod_events: Arc<WatchCache<EventFacts>>,
     claim_events: Arc<WatchCache<EventFacts>>,
+    set_events: Arc<WatchCache<EventFacts>>,
 }
 
 impl Caches {
     /// Starts every watch. `manager` is the one that sets labels on nodes.
-    pub fn start(watches: &mut Watches, manager: LabelManager) -> Self {
-        let deployments = watches.start(
-            CacheSpec::typed::<LLMDeployment>(|object| object)
-                .index(triggers::root_keys)
-                .on_change(triggers::serving_changed),
-        );
+    pub fn start(watches: &mut Watches, manager: LabelManager, operator_namespace: &str) -> Self {
+        let deployments = watches.start(roots::<LLMDeployment>());
+        let ai_models = watches.start(roots::<ai::LLMModel>());
+        let model_deployments = watches.start(roots::<ModelDeployment>());
+        let dynamo_deployments = watches.start(roots::<DynamoGraphDeployment>().requires(&[
+            "spec.model.name",
+            "spec.model.placement.tensor_parallel_size",
+            "spec.sla.max_latency_ms",
+            "status.sizing",
+        ]));
         let ai_deployments = watches.start(
             CacheSpec::typed::<AIDeployment>(|object| object)
                 .index(triggers::root_keys)
                 .on_change(triggers::ai_deployment_changed),
         );
-        let gpu_llms = watches.start(
-            CacheSpec::typed::<NvidiaGpuLlm>(|object| object)
-                .index(triggers::root_keys)
-                .on_change(triggers::serving_changed),
-        );
+        let gpu_llms = watches.start(roots::<NvidiaGpuLlm>());
         let serving = ServingRoots::default()
             .with(&deployments)
             .with(&ai_deployments)
-            .with(&gpu_llms);
+            .with(&gpu_llms)
+            .with(&ai_models)
+            .with(&model_deployments)
+            .with(&dynamo_deployments);
         let users = serving.clone();
         let models = watches.start(
             CacheSpec::typed::<LLMModel>(|object| object)
@@ -104,6 +131,9 @@ impl Caches {
             (AI_DEPLOYMENT, ai_deployments.clone()),
             (AI_MODEL_MAP, model_maps.clone()),
             (NVIDIA_GPU_LLM, gpu_llms.clone()),
+            (AI_LLM_MODEL, ai_models.clone()),
+            (MODEL_DEPLOYMENT, model_deployments.clone()),
+            (DYNAMO_GRAPH_DEPLOYMENT, dynamo_deployments.clone()),
         ]);
         let pods = Pods::start(watches, &serving);
         let waiting = serving.clone();
@@ -119,6 +149,9 @@ impl Caches {
             storage_classes: watches.start(storage_classes(serving.clone())),
             pod_events: watches.start(warnings("Pod", pods.clone(), serving.clone())),
             claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone(), serving.clone())),
+            set_events: watches.start(workload_warnings("StatefulSet", serving.clone())),
+            catalogue: CatalogueCache::start(watches, operator_namespace, serving.clone()),
+            tokens: Tokens::start(watches, serving.clone()),
             pods,
             owners,
             serving,
@@ -126,6 +159,9 @@ impl Caches {
             models,
             ai_deployments,
             gpu_llms,
+            ai_models,
+            model_deployments,
+            dynamo_deployments,
             model_maps,
         }
     }
@@ -143,6 +179,13 @@ impl Caches {
         name: &str,
     ) -> Option<Arc<Child<WorkloadFacts>>> {
         self.children.workload(kind, namespace, name)
+    }
+
+    /// The last time that Pods of a StatefulSet could not be made.
+    pub fn set_failure(&self, uid: &str) -> Option<Arc<EventFacts>> {
+        let events = self.set_events.indexed(uid).into_iter();
+        let failures = events.filter(|event| &*event.reason == "FailedCreate");
+        failures.max_by_key(|event| event.last_seen)
     }
 
     /// A child that is none of [`Self::workload`]'s kind, if we made it.
@@ -188,6 +231,16 @@ impl Caches {
     }
 }
 
+/// Resources that serve, and by what they are found.
+fn roots<K>() -> CacheSpec<K>
+where
+    K: ServingRoot + DeserializeOwned,
+{
+    CacheSpec::typed::<K>(|object| object)
+        .index(triggers::root_keys)
+        .on_change(triggers::serving_changed)
+}
+
 fn claims(models: Arc<WatchCache<LLMModel>>, roots: ServingRoots) -> CacheSpec<ClaimFacts> {
     CacheSpec::typed::<PersistentVolumeClaim>(|claim| ClaimFacts::from(&claim))
         .coalesce(pods::BURST)
@@ -207,12 +260,20 @@ fn storage_classes(roots: ServingRoots) -> CacheSpec<()> {
         .on_change(move |change| triggers::class_changed(change, &roots))
 }
 
+/// Warning events about what makes Pods; a StatefulSet tells only by them why it cannot.
+fn workload_warnings(kind: &str, roots: ServingRoots) -> CacheSpec<EventFacts> {
+    about(kind).on_change(move |change| triggers::workload_event_changed(change, &roots))
+}
+
 /// Warning events about one kind of object; they tell what conditions do not: a probe's words, a volume that is missing.
 fn warnings(kind: &str, pods: Pods, roots: ServingRoots) -> CacheSpec<EventFacts> {
+    about(kind).on_change(move |change| triggers::event_changed(change, &pods, &roots))
+}
+
+fn about(kind: &str) -> CacheSpec<EventFacts> {
     CacheSpec::typed::<Event>(|event| EventFacts::from(&event))
         .fields(&format!("type=Warning,involvedObject.kind={kind}"))
         .optional()
         .coalesce(pods::BURST)
         .index(|event| vec![event.involved_uid.to_string()])
-        .on_change(move |change| triggers::event_changed(change, &pods, &roots))
 }

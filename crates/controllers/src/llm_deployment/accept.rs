@@ -9,7 +9,7 @@ use super::validate::{Referents, validate};
 use crate::{
     lookup::{Absent, Lookup},
     reason::Reason,
-    referents::claim_modes,
+    referents::{claim_modes, named_claims},
     scaler::Scaler,
     serving_kind::rejection::Rejection,
 };
@@ -50,7 +50,7 @@ pub fn accept(
         .model(namespace, name)
         .map_err(|absent| without_model(name, &absent))?;
     let referents = Referents {
-        claims: claim_modes(&model, |claim| known.claim(namespace, claim)),
+        claims: claim_modes(named_claims(&model), |claim| known.claim(namespace, claim)),
         most_replicas: scaler.map(|scaler| scaler.most),
         operator_namespace: known.operator_namespace().to_owned(),
     };

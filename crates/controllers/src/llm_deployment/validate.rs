@@ -90,6 +90,7 @@ pub fn validate(
         config: None,
         settings: Settings::Arguments,
         scaling,
+        sizing: None,
         budget,
         access,
     })

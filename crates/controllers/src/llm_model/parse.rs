@@ -91,7 +91,8 @@ fn container(spec: &LLMModelSpec, errors: &mut Errors) -> ContainerRequest {
     }
 }
 
-fn storage_request(storage: &WeightsStorage, errors: &mut Errors) -> Option<StorageRequest> {
+/// A volume for the weights.
+pub(crate) fn storage_request(storage: &WeightsStorage, errors: &mut Errors) -> Option<StorageRequest> {
     let claim = match (&storage.size, &storage.existing_claim) {
         (Some(size), None) => ClaimRequest::New {
             size: errors.keep(quantity("storage.size", &size.0))?,

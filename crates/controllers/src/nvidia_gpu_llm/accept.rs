@@ -114,6 +114,7 @@ fn request(resource: &NvidiaGpuLlm, operator_namespace: &str) -> Result<ServingR
         config: None,
         settings: Settings::Arguments,
         scaling: None,
+        sizing: None,
         budget: BudgetRequest::Disabled,
         access,
     })

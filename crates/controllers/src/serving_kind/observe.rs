@@ -2,11 +2,11 @@
 //!
 //! In: the caches and, if there is one, the plan. Out: an [`Explanation`] and the number of Pods. It asks the API nothing.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use diagnosis::{
     Explanation, GpuMemory, GpuNeed, GpuProduct, Input, explain,
-    facts::{PodFacts, WorkloadFacts},
+    facts::{ConditionFacts, PodFacts, WorkloadFacts},
 };
 use k8s_openapi::jiff::Timestamp;
 use reconcile::Child;
@@ -51,8 +51,9 @@ pub fn observe<K: ServingKind>(
     let need = plan
         .and_then(|plan| plan.gpu.as_ref())
         .map(|gpu| gpu_need(gpu, K::GPU_COUNT_FIELD));
+    let facts = workload.as_ref().map(|child| told(caches, child, &pods));
     let explanation = explain(&Input {
-        workload: workload.as_ref().map(|child| &child.facts),
+        workload: facts.as_deref(),
         desired: resource.replicas().unwrap_or(DEFAULT_REPLICAS),
         single: false,
         pods: &pods,
@@ -65,6 +66,27 @@ pub fn observe<K: ServingKind>(
         pods: count(&pods),
         made: workload.is_some(),
     }
+}
+
+/// The workload's facts. A StatefulSet has no condition for Pods that it cannot make: its Events tell, until one was made after all.
+fn told<'a>(
+    caches: &Caches,
+    child: &'a Child<WorkloadFacts>,
+    pods: &[Arc<PodFacts>],
+) -> Cow<'a, WorkloadFacts> {
+    let newest = pods.iter().filter_map(|pod| pod.created).max();
+    let failure = caches.set_failure(&child.head.uid);
+    let Some(failure) = failure.filter(|failure| failure.last_seen > newest) else {
+        return Cow::Borrowed(&child.facts);
+    };
+    Cow::Owned(WorkloadFacts {
+        replica_failure: Some(ConditionFacts {
+            holds: true,
+            reason: failure.reason.clone(),
+            message: failure.message.clone(),
+        }),
+        ..child.facts.clone()
+    })
 }
 
 fn owned(child: &Arc<Child<WorkloadFacts>>, uid: &str) -> bool {

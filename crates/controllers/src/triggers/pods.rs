@@ -51,6 +51,17 @@ pub(crate) fn pod_changed(change: &Change<'_, PodFacts>, roots: &ServingRoots) -
     keys
 }
 
+/// The resources of the name of the workload that an event is about.
+pub(crate) fn workload_event_changed(
+    change: &Change<'_, EventFacts>,
+    roots: &ServingRoots,
+) -> Vec<ObjectKey> {
+    let event = change.new.filter(|new| change.old != Some(*new));
+    event.map_or_else(Vec::new, |event| {
+        roots.namesakes(&event.namespace, &event.involved_name)
+    })
+}
+
 /// The owner of the Pod that an event is about; for a claim, whoever has a Pod that mounts it.
 pub(crate) fn event_changed(
     change: &Change<'_, EventFacts>,

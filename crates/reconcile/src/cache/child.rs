@@ -23,7 +23,7 @@ use super::{
 use crate::{
     MANAGED_BY_SELECTOR,
     apply::{ADOPTED, APPLIED_HASH},
-    key::ObjectKey,
+    key::{ObjectKey, api_kind},
 };
 
 /// The controller that owns an object.
@@ -178,7 +178,7 @@ impl<F: Send + Sync + 'static> CacheSpec<Child<F>> {
 }
 
 impl<F> Change<'_, Child<F>> {
-    /// Keys of the owners before and after, when the owner is of one of these kinds.
+    /// Keys of the owners before and after, when the owner is of one of these kinds, as in keys.
     pub fn owner_key(&self, kinds: &[&'static str]) -> Vec<ObjectKey> {
         let mut keys: Vec<ObjectKey> = Vec::new();
         for owner in [self.old, self.new]
@@ -186,7 +186,7 @@ impl<F> Change<'_, Child<F>> {
             .flatten()
             .filter_map(|child| child.head.owner.as_ref())
         {
-            if let Some(kind) = kinds.iter().find(|kind| **kind == &*owner.kind) {
+            if let Some(kind) = kinds.iter().find(|kind| api_kind(kind) == &*owner.kind) {
                 let key = ObjectKey::new(kind, self.namespace, &*owner.name);
                 if !keys.contains(&key) {
                     keys.push(key);

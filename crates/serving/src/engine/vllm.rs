@@ -12,9 +12,11 @@ use super::{
     probe::{Question, probes},
 };
 use crate::{
+    catalogue::Version,
     field_error::FieldError,
     plan::{
         ContainerPlan,
+        assemble::finishing_seconds,
         security::User,
         weights::{Weights, named},
     },
@@ -46,6 +48,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         args.extend(["--tensor-parallel-size".into(), gpus.to_string()]);
     }
     args.extend(model.args);
+    args.extend(finishes(input));
     let (home, home_volume, home_mount) = home(&weights);
     let (shm_volume, shm_mount) = shared_memory(gpus);
     let mut env = vec![
@@ -76,6 +79,16 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         weights,
         extras: Extras::default(),
     })
+}
+
+/// Told to stop, vLLM cuts what is under way unless it is given time. Models of the catalogue and fleets that shrink by themselves
+/// are; images before 0.18 do not know the option.
+fn finishes(input: &Input<'_>) -> Option<String> {
+    let request = input.request;
+    let shrinks = request.scaling.is_some() || request.sizing.is_some();
+    let knows =
+        Version::of_image(&request.container.image).is_none_or(|version| version >= Version(0, 18, 0));
+    (shrinks && knows).then(|| format!("--shutdown-timeout={}", finishing_seconds(request)))
 }
 
 /// What `vllm serve` is given as the model.

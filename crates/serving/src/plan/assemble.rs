@@ -37,6 +37,8 @@ const DEFAULT_PERIOD_SECONDS: i32 = 10;
 const DEFAULT_FAILURES: i32 = 3;
 /// Seconds in which proxies and kube-proxy learn that a Pod goes, before its engine is told.
 const DRAIN_SECONDS: i64 = 5;
+/// Seconds that an engine which has finished needs to end, before it would be killed.
+const LAST_SECONDS: i64 = 5;
 
 impl ServingPlan {
     /// Decides everything.
@@ -102,6 +104,7 @@ impl ServingPlan {
             budget,
             claim,
             scaling: request.scaling,
+            sizing: request.sizing,
             gpu: request.gpu,
             model_name: request.model.name,
         })
@@ -219,7 +222,7 @@ fn pod(
     }
     let (grace_period_seconds, grace) = match form {
         PodForm::Own => {
-            let grace = wanted.grace_period_seconds.unwrap_or(GRACE_SECONDS);
+            let grace = grace(request);
             (Some(grace), grace)
         }
         PodForm::Prem(_) => (
@@ -264,6 +267,19 @@ fn pod(
         template: wanted.template.clone(),
         engine: engine_container(request, engine, port, DRAIN_SECONDS.min(grace / 2)),
     }
+}
+
+/// Seconds between the decision to stop a Pod of our own form and its kill.
+pub(crate) fn grace(request: &ServingRequest) -> i64 {
+    let scaling = request.scaling.as_ref();
+    let usual = scaling.map_or(GRACE_SECONDS, ScalingPlan::grace_seconds);
+    request.pod.grace_period_seconds.unwrap_or(usual)
+}
+
+/// Seconds of that in which the engine may finish what it has, once it was told to stop.
+pub(crate) fn finishing_seconds(request: &ServingRequest) -> i64 {
+    let grace = grace(request);
+    (grace - DRAIN_SECONDS.min(grace / 2) - LAST_SECONDS).max(0)
 }
 
 fn engine_container(

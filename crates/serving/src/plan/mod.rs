@@ -3,7 +3,7 @@
 //! In: a [`ServingRequest`](crate::request::ServingRequest). Out: one validated value from which `build` makes objects, or everything that
 //! is wrong with the request. It must not know a Kubernetes object that is not part of a Pod.
 
-mod assemble;
+pub(crate) mod assemble;
 mod check;
 mod placement;
 mod rollout;
@@ -27,6 +27,7 @@ use crate::{
     gpu::GpuRequest,
     quantity::Quantity,
     request::{Access, Identity, PodForm, ServiceKind},
+    sizing::Sizing,
     template::Template,
 };
 
@@ -69,6 +70,8 @@ pub struct ServingPlan {
     pub claim: Option<ClaimPlan>,
     /// How the number of replicas follows the load.
     pub scaling: Option<ScalingPlan>,
+    /// What was chosen for a model of the catalogue.
+    pub sizing: Option<Box<Sizing>>,
     /// GPUs of one replica; [`GpuRequest::summary`] is the text for people.
     pub gpu: Option<GpuRequest>,
     /// The model's name for clients.

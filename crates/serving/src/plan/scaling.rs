@@ -11,6 +11,14 @@ use crate::field_error::FieldError;
 const TIMES_LEAST: i32 = 4;
 /// See [`TIMES_LEAST`].
 const LEAST_MOST: i32 = 4;
+/// Tokens of an answer that a replica which goes still finishes.
+const LONG_ANSWER: u32 = 4096;
+/// Time per output token when nothing is promised.
+const USUAL_TIME: Duration = Duration::from_millis(50);
+/// Seconds beside the answer: the prompt, and the pause before the stop signal.
+const MARGIN_SECONDS: i64 = 30;
+/// No replica takes longer to go.
+const MOST_SECONDS: i64 = 3600;
 /// Share of requests that must be within the times, in millionths, when nothing is said: 99 %.
 pub const ATTAINMENT_PPM: u32 = 990_000;
 
@@ -57,6 +65,17 @@ impl ScalingPlan {
         Ok(Self { least, most, promise })
     }
 
+    /// Seconds that a replica which goes is given to finish what it has: an answer of [`LONG_ANSWER`] tokens at the promised speed,
+    /// and [`MARGIN_SECONDS`] more.
+    pub fn grace_seconds(&self) -> i64 {
+        let per_token = self.promise.time_per_output_token.unwrap_or(USUAL_TIME);
+        let answer = per_token.saturating_mul(LONG_ANSWER).as_secs();
+        i64::try_from(answer)
+            .unwrap_or(MOST_SECONDS)
+            .saturating_add(MARGIN_SECONDS)
+            .min(MOST_SECONDS)
+    }
+
     /// Whether something scales: where nothing runs on purpose, nothing does.
     pub const fn active(&self) -> bool {
         self.least > 0
@@ -80,6 +99,12 @@ mod tests {
             let plan = ScalingPlan::new(least, None, "maxReplicas", PROMISE).unwrap();
             assert_eq!(plan.most, most);
         }
+    }
+
+    #[test]
+    fn a_replica_that_goes_finishes_a_long_answer() {
+        let plan = ScalingPlan::new(1, None, "maxReplicas", PROMISE).unwrap();
+        assert_eq!(plan.grace_seconds(), 409 + 30);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn shared_memory_bytes(gpus: u32) -> u64 {
     }
 }
 
-/// Cores: two for the API server and the scheduler of the engine and one per GPU, as vLLM's documentation asks for (from memory).
+/// Cores: one for the API server, one for the scheduler, one per GPU: the least that vLLM asks for (docs/configuration/optimization.md).
 pub fn cpus(gpus: u32) -> u32 {
     gpus.saturating_add(2)
 }

@@ -10,8 +10,8 @@ use serving::{
     plan::Workload,
     request::{
         Access, BudgetRequest, ClaimRequest, ContainerRequest, EngineRequest, Identity, ModelRequest,
-        PodForm, PodRequest, ServiceKind, ServiceRequest, ServingRequest, StorageRequest, StrategyRequest,
-        WorkloadRequest,
+        PodForm, PodRequest, ServiceKind, ServiceRequest, ServingRequest, Settings, StorageRequest,
+        StrategyRequest, WorkloadRequest,
     },
 };
 
@@ -57,6 +57,9 @@ pub fn request(engine: Engine, image: &str) -> ServingRequest {
         },
         ingress: None,
         config: None,
+        settings: Settings::Arguments,
+        scaling: None,
+        sizing: None,
         budget: BudgetRequest::Automatic,
         access: Access::Anywhere,
     }
@@ -122,7 +125,7 @@ pub fn errors(request: ServingRequest) -> Vec<String> {
 pub fn workload(plan: &ServingPlan) -> &serving::plan::DeploymentPlan {
     match &plan.workload {
         Workload::Deployment(workload) => Some(workload),
-        Workload::Pod { .. } => None,
+        Workload::StatefulSet(_) | Workload::Pod { .. } => None,
     }
     .unwrap()
 }

@@ -1,0 +1,146 @@
+//! `ModelDeployment` as a serving kind.
+//!
+//! In: a resource. Out: what it asks for in the words of [`crate::catalogued`], and the words of its status.
+
+use std::sync::Arc;
+
+use api::{
+    ai_example_com::v1::{ModelDeployment, ModelDeploymentStatus},
+    shared::{ServingOptions, State},
+};
+use reconcile::WatchCache;
+use serving::{
+    labels,
+    plan::ServingPlan,
+    request::{Identity, PodForm, Settings},
+};
+
+use crate::{
+    caches::Caches,
+    catalogued::{accept::accept, asked::Asked, keys, status::sizing},
+    kinds::{AI_GROUP, AI_VERSION, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_LABEL},
+    lookup::Lookup,
+    promise,
+    scaler::Scaler,
+    serving_kind::{
+        Planned, ServingKind, ServingRoot,
+        rejection::Rejection,
+        status::{Seen, ServingStatus},
+    },
+    workload::WorkloadKind,
+};
+
+static NO_OPTIONS: std::sync::LazyLock<ServingOptions> = std::sync::LazyLock::new(ServingOptions::default);
+
+impl ServingRoot for ModelDeployment {
+    const KIND: &'static str = MODEL_DEPLOYMENT;
+    const POD_OWNER: &'static str = MODEL_DEPLOYMENT_LABEL;
+
+    fn names(&self) -> Vec<String> {
+        keys(
+            self.metadata.namespace.as_deref().unwrap_or_default(),
+            self.spec.serving.as_ref(),
+        )
+    }
+
+    fn state(&self) -> Option<State> {
+        self.status.as_ref()?.state
+    }
+
+    fn reason(&self) -> Option<&str> {
+        self.status.as_ref()?.reason.as_deref()
+    }
+}
+
+impl Planned for ModelDeployment {
+    const GPU_COUNT_FIELD: &'static str = "spec.serving.gpus";
+
+    fn accept(&self, known: &dyn Lookup, _scaler: Option<&Scaler>) -> Result<ServingPlan, Rejection> {
+        let identity = identity(self);
+        let owner = format!("{} {}", identity.kind, identity.name);
+        let spec = &self.spec;
+        let scaling = promise::sla(spec.sla.as_ref(), spec.replicas, spec.max_replicas)
+            .map_err(|errors| Rejection::invalid(errors, |_| owner.clone()))?;
+        let asked = Asked {
+            model: &spec.model,
+            model_field: "model",
+            replicas: spec.replicas,
+            scaling,
+            gpu_type: spec.gpu_type.as_deref(),
+            gpu_type_field: "gpuType",
+            gpus: spec.serving.as_ref().and_then(|serving| serving.gpus),
+            gpus_field: "serving.gpus",
+            options: spec.serving.as_ref().unwrap_or(&NO_OPTIONS),
+            workload: Self::WORKLOAD,
+            settings: Settings::File,
+            standing: self.status.as_ref().and_then(|status| status.sizing.as_ref()),
+            identity: identity.clone(),
+        };
+        accept(&asked, known)
+    }
+}
+
+impl ServingKind for ModelDeployment {
+    const WORKLOAD: WorkloadKind = WorkloadKind::StatefulSet;
+    const REPLICAS_FIELD: &'static str = "spec.replicas";
+
+    fn cache(caches: &Caches) -> &Arc<WatchCache<Self>> {
+        &caches.model_deployments
+    }
+
+    fn replicas(&self) -> Option<i32> {
+        Some(self.spec.replicas)
+    }
+
+    fn selector(&self) -> String {
+        labels::selector_text(&identity(self), PodForm::Own)
+    }
+
+    fn stored(&self) -> ServingStatus {
+        let stored = self.status.clone().unwrap_or_default();
+        ServingStatus {
+            observed_generation: stored.observed_generation,
+            replicas: stored.replicas,
+            ready_replicas: stored.ready_replicas,
+            selector: stored.selector,
+            state: stored.state,
+            reason: stored.reason,
+            model: None,
+            image: stored.image,
+            gpu: stored.gpu,
+            scaling: stored.scaling,
+            conditions: stored.conditions,
+        }
+    }
+
+    fn worded(&self, common: ServingStatus, seen: &Seen<'_>) -> ModelDeploymentStatus {
+        let stored = self.status.as_ref().and_then(|status| status.sizing.as_ref());
+        ModelDeploymentStatus {
+            observed_generation: common.observed_generation,
+            replicas: common.replicas,
+            ready_replicas: common.ready_replicas,
+            desired_replicas: Some(seen.desired),
+            selector: common.selector,
+            state: common.state,
+            reason: common.reason,
+            image: common.image,
+            gpu: common.gpu,
+            sizing: sizing(seen.plan, stored),
+            scaling: common.scaling,
+            conditions: common.conditions,
+        }
+    }
+}
+
+/// Who owns what is made.
+fn identity(resource: &ModelDeployment) -> Identity {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    Identity {
+        name: text(&resource.metadata.name),
+        namespace: text(&resource.metadata.namespace),
+        uid: text(&resource.metadata.uid),
+        kind: MODEL_DEPLOYMENT.to_owned(),
+        group: AI_GROUP.to_owned(),
+        version: AI_VERSION.to_owned(),
+    }
+}
