@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
+use api::shared::Engine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serving::catalogue::Precision;
 
 /// Runs large language models on Kubernetes from the YAML that a team already writes.
 #[derive(Debug, Parser)]
@@ -21,7 +23,8 @@ use clap_complete::Shell;
     after_help = "EXAMPLES:
   llm-operator crds | kubectl apply -f -            install the custom resource definitions
   llm-operator run                                  run against the cluster of $KUBECONFIG, or the one it is in
-  llm-operator render -f model.yaml -f chat.yaml    print the objects that `run` would apply; needs no cluster"
+  llm-operator render -f model.yaml -f chat.yaml    print the objects that `run` would apply; needs no cluster
+  llm-operator fit llama-3-70b --gpu H100           tell how many GPUs the model needs, and why"
 )]
 pub struct Cli {
     /// What to do.
@@ -38,6 +41,10 @@ pub enum Command {
     Crds(CrdsArgs),
     /// Print the objects that `run` would apply, without a cluster
     Render(RenderArgs),
+    /// Tell how many GPUs a model needs, without a cluster; the exit code is 1 when it does not fit
+    Fit(FitArgs),
+    /// Print the models that can be served by name
+    Models(ModelsArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell, for example `llm-operator completions bash`
@@ -166,6 +173,74 @@ pub struct RenderArgs {
     pub namespace: String,
 }
 
+/// Options of `fit`.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:
+  llm-operator fit llama-3-70b --gpu H100
+  llm-operator fit llama-3.1-8b --gpu L4 --gpus 1 --context 16384
+  llm-operator fit qwen3-32b --gpu A100-80GB --quantization fp8 --concurrency 32
+  llm-operator fit our-model --gpu L40S --catalogue models.yaml")]
+pub struct FitArgs {
+    /// Name of the model: a short name, an alias, or its repository (`llm-operator models` lists them)
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+
+    /// Type of GPU: a family such as H100, or the value of the node label nvidia.com/gpu.product
+    #[arg(long, value_name = "TYPE")]
+    pub gpu: String,
+
+    /// GPUs per replica. Default: the fewest of 1, 2, 4 and 8 into which it fits
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub gpus: Option<u32>,
+
+    /// Longest sequence in tokens, prompt and answer together. Default: the model's own
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub context: Option<u64>,
+
+    /// Sequences of that length that must fit at once. Default: one must, and 16 of at most 8192 tokens should
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub concurrency: Option<u32>,
+
+    /// How the weights are stored: bf16, fp8, awq and others. Default: as published
+    #[arg(long, value_name = "WORD")]
+    pub quantization: Option<Precision>,
+
+    /// The engine: vllm or ollama. Default: the model's, mostly vllm
+    #[arg(long, value_name = "ENGINE", value_parser = engine)]
+    pub engine: Option<Engine>,
+
+    /// YAML file with models beside those known: the `ConfigMap` llm-operator-models, or only its data
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+}
+
+/// Options of `models`.
+#[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:
+  llm-operator models
+  llm-operator models --output wide | grep -i awq
+  llm-operator models --catalogue models.yaml       check the entries of a cluster; the exit code is 1 when one is wrong")]
+pub struct ModelsArgs {
+    /// How much to print, and how
+    #[arg(short = 'o', long, value_enum, default_value_t = ModelsOutput::Table, value_name = "FORMAT")]
+    pub output: ModelsOutput,
+
+    /// YAML file with models beside those known: the `ConfigMap` llm-operator-models, or only its data
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+}
+
+/// How models are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelsOutput {
+    /// Name, size, context, quantizations
+    Table,
+    /// Source, licence and other names too
+    Wide,
+    /// One JSON array with everything
+    Json,
+}
+
 impl RunArgs {
     /// Where the log goes beside standard error. A variable that a manifest sets to nothing is not set.
     pub fn log_file(&self) -> Option<&Path> {
@@ -204,6 +279,13 @@ fn log_filter(text: &str) -> Result<String, String> {
         }
     }
     Ok(text.to_owned())
+}
+
+/// The engines whose needs are known.
+fn engine(text: &str) -> Result<Engine, String> {
+    let known = [Engine::Vllm, Engine::Ollama];
+    let found = known.into_iter().find(|engine| engine.as_str() == text);
+    found.ok_or_else(|| format!("'{text}' is no engine whose needs are known; use vllm or ollama"))
 }
 
 /// Parses `15s`, `2m`, `500ms`, `1h`: a whole number and a unit, as Go writes durations.

@@ -2,9 +2,11 @@
 
 mod cli;
 mod crds;
+mod fit;
 mod health;
 mod log_file;
 mod logging;
+mod models;
 mod readiness;
 mod render;
 mod run;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         }
         Command::Crds(args) => crds::main(&args),
         Command::Render(args) => render::main(&args),
+        Command::Fit(args) => fit::main(&args),
+        Command::Models(args) => models::main(&args),
         Command::Version => print(&format!("llm-operator {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -6,6 +6,7 @@
 mod common;
 
 mod call;
+mod fit;
 mod layout;
 mod live;
 mod log_file;

@@ -4,11 +4,16 @@ use serde_json::Value;
 
 use crate::call::call;
 
-/// `crds` prints what `config/crd` holds, ready for `kubectl apply -f -`.
+/// `crds` prints what `config/crd` holds, ready for `kubectl apply -f -`; the optional ones only when asked for.
 #[test]
 fn crds_go_to_standard_output() {
-    let printed = call(&["crds"], "").documents();
-    let committed: Vec<Value> = std::fs::read_dir(crate::common::root().join("config/crd"))
+    printed_as_committed(&["crds"], "config/crd");
+    printed_as_committed(&["crds", "--optional"], "config/crd-optional");
+}
+
+fn printed_as_committed(command: &[&str], folder: &str) {
+    let printed = call(command, "").documents();
+    let committed: Vec<Value> = std::fs::read_dir(crate::common::root().join(folder))
         .unwrap()
         .map(|file| {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
@@ -37,7 +42,7 @@ fn completions_for_every_shell() {
         let outcome = call(&["completions", shell], "");
         assert_eq!(outcome.code, 0, "{}", outcome.err);
         assert!(outcome.out.contains(words), "{shell}: {}", outcome.out);
-        for subcommand in ["run", "render", "crds", "version", "completions"] {
+        for subcommand in ["run", "render", "crds", "fit", "models", "version", "completions"] {
             assert!(outcome.out.contains(subcommand), "{shell} completes {subcommand}");
         }
     }
@@ -98,7 +103,7 @@ fn help_teaches() {
             ["help", "render"],
             vec!["without a cluster", "`-` reads standard input", "--nodes"],
         ),
-        (["help", "crds"], vec!["--output-dir"]),
+        (["help", "crds"], vec!["--output-dir", "--optional"]),
         (["help", "completions"], vec!["bash", "zsh", "fish"]),
     ] {
         let help = flat(&call(&args, "").out);
