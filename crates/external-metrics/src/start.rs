@@ -3,7 +3,7 @@
 //! In: a client, [`Options`], the decisions. Out: [`ExternalMetrics`], which serves until its stop token is cancelled. Every
 //! replica of the operator serves; only the leader writes.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -28,7 +28,7 @@ use crate::tls::{self, Served};
 use crate::watching::{Seen, watch_one};
 
 /// Where this process listens, unless told: a port that needs no privilege.
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 6443);
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6443);
 
 /// How this process is reached, and what it may do.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Service `llm-operator-external-metrics` with port 443 in that namespace, `[::]:6443` to listen on.
+    /// Service `llm-operator-external-metrics` with port 443 in that namespace, `0.0.0.0:6443` to listen on.
     pub fn new(namespace: impl Into<String>, lead: watch::Receiver<bool>) -> Self {
         Self {
             namespace: namespace.into(),
