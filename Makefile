@@ -98,10 +98,12 @@ uninstall: ## Remove the custom resource definitions, and with them every resour
 deploy: install ## Install the operator with IMG=registry/name:tag
 	$(KUBECTL) apply -f config/manager/namespace.yaml
 	$(KUBECTL) apply -f config/rbac
+	$(KUBECTL) apply -f config/manager/external_metrics_service.yaml
 	sed 's|image: llm-operator:v0.1.0|image: $(IMG)|' config/manager/manager.yaml | $(KUBECTL) apply -f -
 
 .PHONY: undeploy
 undeploy: ## Remove the operator; the resources and their Pods stay
 	$(KUBECTL) delete --ignore-not-found --cascade=foreground -f config/manager/manager.yaml
+	KUBECTL="$(KUBECTL)" hack/release-external-metrics.sh
 	KUBECTL="$(KUBECTL)" hack/release-finalizers.sh
 	$(KUBECTL) delete --ignore-not-found -f config/rbac
