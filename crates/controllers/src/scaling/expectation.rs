@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use autoscale::estimate::{Expected, GpuSpeed, ModelSize, StepTime};
+use serving::sizing::Performance;
 
 /// Mean tokens of a prompt and of an answer while nothing was seen: between chat and code of the public traces.
 const TOKENS: (f64, f64) = (1000.0, 200.0);
@@ -45,6 +46,29 @@ impl Expectation {
     }
 }
 
+impl From<&Performance> for Expectation {
+    fn from(performance: &Performance) -> Self {
+        let model = ModelSize {
+            weight_bytes: float(performance.weight_bytes),
+            parameters: float(performance.active_parameters),
+            layers: performance.layers,
+            cache_bytes_per_token: float(performance.kv_bytes_per_token),
+        };
+        let gpu = GpuSpeed {
+            bandwidth: float(performance.bandwidth_bytes_per_second),
+            flops: float(performance.flops),
+            utilization: f64::from(performance.prompt_percent) / 100.0,
+            gpus: performance.gpus,
+        };
+        Self::new(Some(&model), Some(&gpu), Some(performance.max_sequences))
+    }
+}
+
+fn float(number: u64) -> f64 {
+    let half = |bits: u64| f64::from(u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default());
+    half(number >> 32) * 4_294_967_296.0 + half(number)
+}
+
 impl Default for Expectation {
     fn default() -> Self {
         Self::new(None, None, None)
@@ -62,6 +86,26 @@ const UNKNOWN: StepTime = StepTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sizing_says_it_all() {
+        let performance = Performance {
+            weight_bytes: 141_000_000_000,
+            active_parameters: 70_000_000_000,
+            layers: 80,
+            kv_bytes_per_token: 327_680,
+            gpus: 4,
+            bandwidth_bytes_per_second: 3_350_000_000_000,
+            flops: 989_000_000_000_000,
+            prompt_percent: 45,
+            max_sequences: 256,
+        };
+        let expectation = Expectation::from(&performance);
+        let base = expectation.expected.step_time.base;
+        assert!((0.015..0.02).contains(&base), "{expectation:?}");
+        assert_eq!(expectation.expected.max_sequences, Some(256));
+        assert_eq!(expectation.startup.as_secs(), 342);
+    }
 
     #[test]
     fn what_is_known_counts() {

@@ -1,16 +1,17 @@
 //! Whether what was promised can be seen in what the engine exports.
 //!
-//! In: the promise and the newest scrapes. Out: yes, no and what is missing, or not known yet. It must not look at values: an engine
-//! that was not asked anything yet exports its histograms all the same.
+//! In: the promise and the newest scrapes. Out: yes, no and what is missing, or not known yet. It must not say no too soon: some
+//! engines export a histogram only once there is something in it.
 
 use autoscale::observe::Scrape;
+use engine_metrics::engines::Field;
 use scraper::Latest;
 use serving::plan::Promise;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Latency {
-    /// No replica has answered yet.
+    /// No replica has answered yet, or none has served a request.
     Unknown,
     /// Everything that was promised is exported.
     Exported,
@@ -32,12 +33,22 @@ pub(crate) fn latency(promise: &Promise, latest: Option<&[Latest]>) -> Latency {
     let any = |has: fn(&Scrape) -> bool| scrapes.iter().any(|scrape| has(scrape));
     let first = any(|scrape| scrape.ttft.is_some());
     let each = any(|scrape| scrape.per_token.is_some() || scrape.inter_token.is_some());
-    if promise.time_to_first_token.is_some() && !first {
-        Latency::Missing("time to first token")
+    let (missing, fields) = if promise.time_to_first_token.is_some() && !first {
+        ("time to first token", &[Field::Ttft][..])
     } else if !each && (promise.time_per_output_token.is_some() || promise.time_to_first_token.is_none()) {
-        Latency::Missing("time per output token")
+        ("time per output token", &[Field::PerToken, Field::InterToken][..])
     } else {
-        Latency::Exported
+        return Latency::Exported;
+    };
+    let served = any(|scrape| scrape.finished > Some(0.0) || scrape.generation_tokens > Some(0.0));
+    let may_come = latest
+        .iter()
+        .filter_map(|one| one.engine)
+        .any(|engine| fields.iter().any(|field| engine.exports(*field)));
+    if may_come && !served {
+        Latency::Unknown
+    } else {
+        Latency::Missing(missing)
     }
 }
 
@@ -46,6 +57,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use autoscale::observe::Histogram;
+    use engine_metrics::Engine;
 
     use super::*;
 
@@ -58,16 +70,17 @@ mod tests {
             output_tokens_per_second: Some(1),
             attainment_ppm: 990_000,
         };
-        let latest = |first: bool, each: bool| {
+        let latest = |first: bool, each: bool, requests: f64| {
             let histogram = |has: bool| has.then(Histogram::default);
             let scrape = Scrape {
                 ttft: histogram(first),
                 inter_token: histogram(each),
+                finished: Some(requests),
                 ..Scrape::default()
             };
             [Latest {
                 id: "a".into(),
-                engine: None,
+                engine: Some(Engine::Sglang),
                 scrape: Some(Arc::new(scrape)),
                 failure: None,
                 failures: 0,
@@ -84,9 +97,28 @@ mod tests {
             ((false, false), (false, false), Latency::Missing(each)),
         ] {
             let promise = promise(promised.0, promised.1);
-            let found = latency(&promise, Some(&latest(exported.0, exported.1)));
+            let found = latency(&promise, Some(&latest(exported.0, exported.1, 1.0)));
             assert_eq!(found, expected, "{promised:?} {exported:?}");
+            let idle = latency(&promise, Some(&latest(exported.0, exported.1, 0.0)));
+            let may_come = match expected {
+                Latency::Missing(_) => Latency::Unknown,
+                there => there,
+            };
+            assert_eq!(idle, may_come, "{promised:?} {exported:?}");
         }
+        let mut other = latest(false, true, 0.0);
+        other[0].engine = Some(Engine::Tgi);
+        assert_eq!(
+            latency(&promise(true, true), Some(&other)),
+            Latency::Missing(first),
+            "it never comes"
+        );
+        other[0].engine = None;
+        assert_eq!(
+            latency(&promise(true, true), Some(&other)),
+            Latency::Missing(first),
+            "nobody knows"
+        );
         assert_eq!(latency(&promise(true, true), Some(&[])), Latency::Unknown);
         assert_eq!(latency(&promise(true, true), None), Latency::NoMetrics);
     }

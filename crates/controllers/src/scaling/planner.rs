@@ -67,10 +67,11 @@ impl Scaled {
         }
     }
 
-    /// Forgets what was learned when something else is promised, or another model or GPU is used.
+    /// Forgets what was learned when something else is promised, or another model or GPU is used; not when only the expectation
+    /// became a little better.
     pub fn adapt(&mut self, subject: &Subject) {
         let config = subject.config();
-        if config != self.config {
+        if is_other(&config, &self.config) {
             self.config = config;
             self.planner = Planner::new(config);
         }
@@ -117,9 +118,9 @@ impl Scaled {
 
     /// Whether to decide before the time: clearly more requests wait than the last time, and every replica that answers has told
     /// something since.
-    pub fn urgent(&self, view: &View<'_>) -> bool {
+    pub fn urgent(&self, latest: &[Latest]) -> bool {
         let Some(last) = self.last else { return false };
-        let answering = || view.latest.iter().filter(|latest| latest.failure.is_none());
+        let answering = || latest.iter().filter(|latest| latest.failure.is_none());
         let told = |latest: &Latest| latest.scrape.as_ref().is_some_and(|scrape| scrape.at > last);
         let waiting: f64 = answering()
             .filter_map(|latest| latest.scrape.as_ref()?.waiting)
@@ -139,6 +140,18 @@ impl Scaled {
             ..room.clone()
         }
     }
+}
+
+/// Expectations that differ by less are about the same model on the same GPUs: what was measured is worth more.
+const SAME: f64 = 0.2;
+
+fn is_other(one: &Config, other: &Config) -> bool {
+    let differs = |a: f64, b: f64| (a - b).abs() > SAME * a.abs().max(b.abs());
+    let (new, old) = (&one.expected.step_time, &other.expected.step_time);
+    one.targets != other.targets
+        || one.expected.max_sequences != other.expected.max_sequences
+        || differs(new.base, old.base)
+        || differs(new.per_prompt_token, old.per_prompt_token)
 }
 
 fn sentence(decision: &str, reason: Reason, sight: &Sight, bounded: &Bounded) -> String {

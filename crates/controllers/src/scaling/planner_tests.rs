@@ -186,6 +186,10 @@ fn what_was_learned_goes_when_something_else_is_promised() {
         story.scaled.config, before.config,
         "the bounds are told each time"
     );
+    story.subject.expectation.expected.step_time.base *= 1.1;
+    story.subject.expectation.startup *= 2;
+    story.scaled.adapt(&story.subject);
+    assert_eq!(story.scaled.config, before.config, "hardly another expectation");
     story.subject.plan.promise.time_per_output_token = Some(Duration::from_millis(20));
     story.scaled.adapt(&story.subject);
     assert_ne!(story.scaled.config, before.config);
@@ -201,7 +205,7 @@ fn more_waiting_requests_cannot_wait_but_only_when_all_have_told() {
             told(1, second - 1, 1.0, 5.0, 5.0),
         ]
     });
-    let urgent = |latest: Vec<Latest>| story.scaled.urgent(&story.view(&pods(2), &latest));
+    let urgent = |latest: Vec<Latest>| story.scaled.urgent(&latest);
     let at = |n, second, waiting| told(n, second, 1.0, 5.0, waiting);
     assert!(urgent(vec![at(0, 20, 8.0), at(1, 20, 8.0)]));
     assert!(!urgent(vec![at(0, 20, 6.0), at(1, 20, 5.0)]), "hardly more");

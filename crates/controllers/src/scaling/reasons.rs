@@ -10,8 +10,8 @@ use autoscale::Reason;
 pub const SCALING_ACTIVE: &str = "ScalingActive";
 /// Condition: what was promised can be seen.
 pub const LATENCY_OBSERVABLE: &str = "LatencyObservable";
-/// No replica has answered yet.
-pub(crate) const NOT_SCRAPED: &str = "NotScrapedYet";
+/// No replica has answered yet, or none has served a request.
+pub(crate) const NOT_SEEN: &str = "NotSeenYet";
 /// All that was promised is exported.
 pub(crate) const EXPORTED: &str = "Exported";
 /// Some of what was promised is not exported.
@@ -118,8 +118,8 @@ const TABLE: [(&str, &str, &str, &str); 13] = [
     ),
     (
         LATENCY_OBSERVABLE,
-        NOT_SCRAPED,
-        "No replica has told its metrics yet.",
+        NOT_SEEN,
+        "No replica has told its metrics yet, or none has served a request.",
         "Wait.",
     ),
 ];

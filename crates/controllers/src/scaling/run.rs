@@ -13,7 +13,7 @@ use std::{
 };
 
 use api::shared::ScalingStatus;
-use diagnosis::facts::PodFacts;
+use diagnosis::facts::{PodFacts, PodPhase};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use reconcile::{ObjectKey, WorkQueue};
@@ -119,19 +119,25 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
     /// The resource scales like this now. Cheap when nothing changed; for every reconcile of a resource that promises something.
     pub fn set(&self, subject: Subject) {
         let mut entries = self.entries.lock();
+        let now = self.scraper.now();
         if let Some(entry) = entries.get_mut(&subject.key) {
             entry.scaled.adapt(&subject);
+            if entry.subject.plan != subject.plan {
+                entry.due = now;
+            }
             if *entry.subject != subject {
                 entry.subject = Arc::new(subject);
             }
             return;
         }
+        // After a restart all come at once; a new resource has no number yet.
+        let wait = subject
+            .stored
+            .as_ref()
+            .map(|_| jitter(&subject.key, self.pace.decide));
         let entry = Entry {
             scaled: Scaled::new(&subject),
-            due: self
-                .scraper
-                .now()
-                .saturating_add(jitter(&subject.key, self.pace.decide)),
+            due: now.saturating_add(wait.unwrap_or_default()),
             busy: false,
             published: None,
             subject: Arc::new(subject),
@@ -171,6 +177,7 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
             }
         }
         self.figures.clear();
+        self.board.clear();
     }
 
     fn due(&self) -> Vec<Verdict> {
@@ -193,9 +200,12 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
     fn decide(&self, key: &ObjectKey, if_urgent: bool) -> Option<Verdict> {
         let subject = Arc::clone(&self.entries.lock().get(key)?.subject);
         let pods = self.world.pods(&subject);
-        self.ask(&subject, &pods);
+        self.ask(&subject, &pods)?;
         let latest = self.scraper.latest(key);
         let now = self.scraper.now();
+        if if_urgent && !self.entries.lock().get(key)?.scaled.urgent(&latest) {
+            return None;
+        }
         let room = self.world.room(&subject, &pods);
         let asked = room.asked;
         let view = View {
@@ -211,14 +221,12 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
         let decided = {
             let mut entries = self.entries.lock();
             let entry = entries.get_mut(key).filter(|entry| !entry.busy)?;
-            if if_urgent && !entry.scaled.urgent(&view) {
-                return None;
-            }
             entry.busy = true;
             entry.due = now.saturating_add(self.pace.decide);
-            entry.scaled.decide(&subject, &view)
+            let decided = entry.scaled.decide(&subject, &view);
+            self.figures.set(key, &decided, self.scraper.totals(key));
+            decided
         };
-        self.figures.set(key, &decided, self.scraper.totals(key));
         let writes = if subject.by_cost() {
             marks(&pods, &latest, asked, decided.replicas)
         } else {
@@ -231,15 +239,21 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
         })
     }
 
-    /// Tells the scraper which Pods there are: those that are or were ready, until they are gone.
-    fn ask(&self, subject: &Subject, pods: &[Arc<PodFacts>]) {
-        let Some(source) = &subject.metrics else { return };
+    /// Tells the scraper which Pods there are: those that are or were ready, until they are gone. `None`: the resource went meanwhile.
+    fn ask(&self, subject: &Subject, pods: &[Arc<PodFacts>]) -> Option<()> {
+        let entries = self.entries.lock();
+        entries.get(&subject.key)?;
+        let Some(source) = &subject.metrics else {
+            self.scraper.remove(&subject.key);
+            return Some(());
+        };
         let known: Vec<Arc<str>> = self
             .scraper
             .latest(&subject.key)
             .into_iter()
             .map(|latest| latest.id)
             .collect();
+        let ended = |pod: &PodFacts| matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed);
         let served = |pod: &PodFacts| pod.ready || known.iter().any(|id| **id == *pod.uid);
         let target = |pod: &Arc<PodFacts>| {
             Some(Target {
@@ -249,8 +263,12 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
                 engine: source.engine,
             })
         };
-        let targets = pods.iter().filter(|pod| served(pod)).filter_map(target);
+        let targets = pods
+            .iter()
+            .filter(|pod| served(pod) && !ended(pod))
+            .filter_map(target);
         self.scraper.set(&subject.key, targets.collect());
+        Some(())
     }
 
     async fn mark_and_publish(&self, verdict: Verdict) {

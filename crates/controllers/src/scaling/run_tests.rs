@@ -1,7 +1,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use autoscale::Reason;
-use diagnosis::facts::PodPhase;
 use reconcile::Metrics;
 use scraper::Options;
 use tokio::{

@@ -106,6 +106,10 @@ fn replica(pod: &PodFacts, seen: &Seen<'_>, lives: &mut Lives, sight: &mut Sight
         at: Clocks::of_scraper(scrape.at),
         ..(**scrape).clone()
     });
+    if pod.deleting && scrape.is_none() {
+        // Its server has ended; what it held is over.
+        return None;
+    }
     sight.asked += 1;
     if scrape.is_none() {
         sight.failed += 1;

@@ -186,6 +186,19 @@ fn the_first_failure_is_told_by_name() {
 }
 
 #[test]
+fn who_goes_and_answers_no_more_is_no_failure() {
+    let mut going = pod("a", 300, Some(240));
+    going.deleting = true;
+    let look = Look {
+        pods: vec![going],
+        latest: Some(vec![failed("a", Some(900))]),
+        ordered: 0,
+        last: None,
+    };
+    assert_eq!(look.take(&mut Lives::default()), (Vec::new(), Sight::default()));
+}
+
+#[test]
 fn who_was_not_asked_yet_is_neither_seen_nor_failed() {
     let look = Look {
         pods: vec![pod("a", 86_400, Some(80_000))],

@@ -43,8 +43,8 @@ pub fn findings(decided: &Decided, status: &ScalingStatus, generation: i64) -> [
     let (observable, reason, message) = match decided.latency {
         Latency::Unknown => (
             None,
-            reasons::NOT_SCRAPED,
-            "No replica has told its metrics yet.".to_owned(),
+            reasons::NOT_SEEN,
+            "No replica has told such times yet.".to_owned(),
         ),
         Latency::Exported => (
             Some(true),

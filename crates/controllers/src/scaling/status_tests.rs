@@ -170,14 +170,8 @@ fn conditions_follow_the_decision() {
     for (reason, latency, active, observable, word) in [
         (Reason::Enough, Latency::Exported, true, Some(true), "Exported"),
         (Reason::Limited, Latency::Exported, true, Some(true), "Exported"),
-        (Reason::Unreachable, Latency::Unknown, true, None, "NotScrapedYet"),
-        (
-            Reason::ScrapeFailed,
-            Latency::Unknown,
-            false,
-            None,
-            "NotScrapedYet",
-        ),
+        (Reason::Unreachable, Latency::Unknown, true, None, "NotSeenYet"),
+        (Reason::ScrapeFailed, Latency::Unknown, false, None, "NotSeenYet"),
         (
             Reason::RateRises,
             Latency::Missing("time to first token"),
