@@ -247,6 +247,71 @@ async fn options_come_from_a_file_and_the_command_line_wins() {
     );
 }
 
+/// A file is read as the command line is: the same values, the same refusals.
+#[tokio::test]
+async fn a_file_is_refused_as_its_words_would_be() {
+    let root = Folder::new();
+    let with = |yaml: &str, line: &str| {
+        std::fs::write(root.0.join("engine.yaml"), yaml).unwrap();
+        let mut spec = vllm(line, &root);
+        spec.files.mounts.push(mount("/etc/vllm", &root.0));
+        spec
+    };
+    let line = "facebook/opt-125m --config /etc/vllm/engine.yaml";
+    let taken = "port: 8101\nmax-model-len: \"1k\"\ngpu-memory-utilization: 0.5\nenable-prefix-caching: false\n\
+        disable-log-stats: false\ndtype: \"half\"\ncompilation-config:\n  pass_config: {a: true}\n";
+    let (_, models) = start(with(taken, line))
+        .up(8101)
+        .await
+        .get(8101, "/v1/models")
+        .await;
+    let models: Value = serde_json::from_str(&models).unwrap();
+    assert_eq!(
+        (&models["data"][0]["id"], &models["data"][0]["max_model_len"]),
+        (&"facebook/opt-125m".into(), &1000.into())
+    );
+    for (yaml, line, code, words) in [
+        (
+            "no-such-option: 4\n",
+            line,
+            2,
+            "unrecognized arguments: --no-such-option 4",
+        ),
+        (
+            "max-num-seqs: many\n",
+            line,
+            2,
+            "argument --max-num-seqs: invalid int value: 'many'",
+        ),
+        (
+            "gpu-memory-utilization: 1.5\n",
+            line,
+            1,
+            "Input should be less than or equal to 1",
+        ),
+        (
+            "port: 8101\n",
+            "--config /etc/vllm/engine.yaml",
+            1,
+            "No model specified!",
+        ),
+        ("", "facebook/opt-125m --config", 1, "No config file specified!"),
+        (
+            "",
+            "facebook/opt-125m --config /etc/vllm/engine.json",
+            1,
+            "Config file must be of a yaml/yml type. json supplied",
+        ),
+    ] {
+        let (exit, output) = finish(with(yaml, line)).await;
+        assert_eq!(exit.code, code, "{yaml}: {}", exit.message);
+        assert!(
+            output.contains(words) || exit.message.contains(words),
+            "{yaml}: {output}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn weights_are_downloaded_once_per_volume() {
     let (root, volume) = (Folder::new(), Folder::new());

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::flags::{self, Takes};
 use crate::filesystem::Filesystem;
 
 /// Puts the options of the file that `--config` names before the others; other words are as they were.
@@ -53,7 +54,11 @@ fn options(path: &str, files: &Filesystem) -> Result<(Option<String>, Vec<String
         match value {
             Value::String(name) if key == "model" => model = Some(name),
             Value::Bool(true) => words.push(format!("--{key}")),
-            Value::Bool(false) => words.push(format!("--no-{key}")),
+            // Only a toggle has a word for no; what else is false is passed over.
+            Value::Bool(false) if flags::takes(&key) == Some(Takes::Toggle) => {
+                words.push(format!("--no-{key}"));
+            }
+            Value::Bool(false) => {}
             Value::Array(items) if items.is_empty() => {}
             Value::Array(items) => {
                 words.push(format!("--{key}"));
@@ -65,6 +70,13 @@ fn options(path: &str, files: &Filesystem) -> Result<(Option<String>, Vec<String
     Ok((model, words))
 }
 
+/// As Python writes it.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::Null => "None".into(),
+        Value::Bool(true) => "True".into(),
+        Value::Bool(false) => "False".into(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

@@ -11,4 +11,5 @@ mod ending;
 mod missing;
 mod ollama;
 mod running;
+mod stateful;
 mod storage;
