@@ -11,7 +11,7 @@ LOG_FILE ?= /tmp/operator.log
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## The main job on a local cluster: YAML files in, a served model on every engine out (ONCE=1: exit with a verdict)
@@ -39,16 +39,17 @@ lint: ## Formatting, clippy, documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 .PHONY: manifests
-manifests: ## Write the generated files: config/crd, the definition in manifest-controller, docs/conditions.md
+manifests: ## Write the generated files: config/crd, config/crd-optional, the definition in manifest-controller, docs/conditions.md
 	@$(CARGO) build --quiet -p llm-operator
 	@./target/debug/llm-operator crds --output-dir config/crd
+	@./target/debug/llm-operator crds --optional --output-dir config/crd-optional
 	@cp config/crd/infra.example.com_nvidiagpullms.yaml manifest-controller/nvidia-gpu-llm-crd.yaml
 	@./target/debug/llm-operator conditions-doc > docs/conditions.md
 
 .PHONY: check-manifests
 check-manifests: manifests ## Fail when a generated file is stale
-	@git diff --exit-code --stat -- config/crd manifest-controller docs/conditions.md && \
-	  test -z "$$(git ls-files --others --exclude-standard -- config/crd)" || \
+	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller docs/conditions.md && \
+	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional)" || \
 	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
 
 .PHONY: bench
@@ -89,6 +90,10 @@ docker-push: ## Push it
 .PHONY: install
 install: ## Install the custom resource definitions into the cluster of KUBECONFIG
 	$(KUBECTL) apply -f config/crd
+
+.PHONY: install-optional
+install-optional: ## Install DynamoGraphDeployment's definition too, unless others have one of that name
+	KUBECTL="$(KUBECTL)" hack/install-optional-crds.sh
 
 .PHONY: uninstall
 uninstall: ## Remove the custom resource definitions, and with them every resource

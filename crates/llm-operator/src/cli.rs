@@ -22,6 +22,7 @@ use serving::catalogue::Precision;
     about,
     after_help = "EXAMPLES:
   llm-operator crds | kubectl apply -f -            install the custom resource definitions
+  llm-operator crds --optional                      those that belong to others on many clusters
   llm-operator run                                  run against the cluster of $KUBECONFIG, or the one it is in
   llm-operator render -f model.yaml -f chat.yaml    print the objects that `run` would apply; needs no cluster
   llm-operator fit llama-3-70b --gpu H100           tell how many GPUs the model needs, and why"
@@ -37,7 +38,7 @@ pub struct Cli {
 pub enum Command {
     /// Watch the cluster and keep it as the resources ask, until SIGTERM or Ctrl-C
     Run(Box<RunArgs>),
-    /// Print the custom resource definitions as YAML
+    /// Print the custom resource definitions as YAML; optional ones only with --optional
     Crds(CrdsArgs),
     /// Print the objects that `run` would apply, without a cluster
     Render(RenderArgs),
@@ -119,9 +120,9 @@ pub struct RunArgs {
     #[arg(long, env = "RESYNC_PERIOD", default_value = "30m", value_parser = duration, value_name = "DURATION")]
     pub resync_period: Duration,
 
-    /// Install or update the custom resource definitions first (needs the `ClusterRole` llm-operator-install-crds)
-    #[arg(long, env = "INSTALL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub install_crds: bool,
+    /// What is installed first
+    #[command(flatten)]
+    pub install: InstallArgs,
 
     /// Let node labelers set labels below kubernetes.io and k8s.io, on which kubelets and controllers act
     #[arg(long, env = "ALLOW_PROTECTED_NODE_LABELS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -140,6 +141,18 @@ pub struct RunArgs {
     log_file: Option<OsString>,
 }
 
+/// Definitions that `run` installs or updates before anything else.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// Install or update the custom resource definitions first (needs the `ClusterRole` llm-operator-install-crds)
+    #[arg(long, env = "INSTALL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub install_crds: bool,
+
+    /// Install or update the definition of `DynamoGraphDeployment` first too; one of that name that belongs to others is left alone
+    #[arg(long, env = "INSTALL_OPTIONAL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub install_optional_crds: bool,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -152,6 +165,10 @@ pub enum LogFormat {
 /// Options of `crds`.
 #[derive(Debug, Args)]
 pub struct CrdsArgs {
+    /// Only the optional ones: `DynamoGraphDeployment`, which on many clusters belongs to NVIDIA Dynamo. Without this flag they are never printed
+    #[arg(long)]
+    pub optional: bool,
+
     /// Write one file per definition into this directory instead of standard output
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,

@@ -6,9 +6,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 
 use crate::cli::CrdsArgs;
 
-/// Prints them, or writes one file each.
+/// Prints them, or writes one file each; the optional ones are never among the others.
 pub fn main(args: &CrdsArgs) -> Result<(), String> {
-    let crds = api::crds();
+    let crds = if args.optional {
+        api::optional_crds()
+    } else {
+        api::crds()
+    };
     match &args.output_dir {
         Some(folder) => crds.iter().try_for_each(|crd| write(folder, crd)),
         None => crds

@@ -4,6 +4,7 @@ mod cli;
 mod crds;
 mod fit;
 mod health;
+mod install;
 mod log_file;
 mod logging;
 mod models;

@@ -6,13 +6,9 @@
 use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
 
 use controllers::operator::{Operator, Options};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams},
-};
+use kube::Client;
 use reconcile::{
-    FIELD_MANAGER, Metrics,
+    Metrics,
     cache::Namespaces,
     client::{ClientOptions, connect},
     lease::{Elector, HoldEnd, LeaseConfig},
@@ -22,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{LogFormat, RunArgs},
-    health, logging,
+    health, install, logging,
     readiness::{CacheReport, Readiness, Role},
 };
 
@@ -155,11 +151,9 @@ async fn work(
     identity: &str,
     stop: CancellationToken,
 ) -> Result<(), String> {
-    if args.install_crds {
-        tokio::select! {
-            installed = install_crds(client) => installed?,
-            () = stop.cancelled() => return Ok(()),
-        }
+    tokio::select! {
+        installed = Box::pin(install::definitions(client, &args.install)) => installed?,
+        () = stop.cancelled() => return Ok(()),
     }
     let named: Vec<String> = args
         .watch_namespace
@@ -195,18 +189,6 @@ async fn work(
     tokio::select! {
         () = operator.run(stop.clone()) => {}
         () = deadline => tracing::warn!("some reconciles did not finish in {SHUTDOWN:?}; ending them"),
-    }
-    Ok(())
-}
-
-async fn install_crds(client: &Client) -> Result<(), String> {
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for crd in api::crds() {
-        let name = crd.metadata.name.clone().unwrap_or_default();
-        api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&crd)).await.map_err(|error| {
-            format!("cannot install {name}: {error}; bind the ClusterRole llm-operator-install-crds, or run `llm-operator crds | kubectl apply -f -`")
-        })?;
-        tracing::info!(name, "definition installed");
     }
     Ok(())
 }

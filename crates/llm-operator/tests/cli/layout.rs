@@ -48,30 +48,11 @@ fn the_layout_is_the_documents() {
     }
 }
 
-/// The definitions in `config/crd` are those of this binary: `make manifests` was run.
+/// The definitions in `config/crd` and `config/crd-optional` are those of this binary: `make manifests` was run.
 #[test]
 fn generated_files_are_up_to_date() {
-    let folder =
-        std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-crds", std::process::id()));
-    let outcome = call(&["crds", "--output-dir", folder.to_str().unwrap()], "");
-    assert_eq!((outcome.code, outcome.out.as_str()), (0, ""), "{}", outcome.err);
-    let names = |folder: &std::path::Path| {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    let committed = root().join("config/crd");
-    assert_eq!(names(&folder), names(&committed));
-    for name in names(&folder) {
-        let read = |folder: &std::path::Path| std::fs::read_to_string(folder.join(&name)).unwrap();
-        assert!(
-            read(&folder) == read(&committed),
-            "{} is stale: run `make manifests`",
-            name.display()
-        );
-    }
-    std::fs::remove_dir_all(folder).unwrap();
+    written_as_committed(&["crds"], "config/crd");
+    written_as_committed(&["crds", "--optional"], "config/crd-optional");
     assert!(
         repository_file("manifest-controller/nvidia-gpu-llm-crd.yaml")
             == repository_file("config/crd/infra.example.com_nvidiagpullms.yaml"),
@@ -82,4 +63,30 @@ fn generated_files_are_up_to_date() {
         conditions.out == repository_file("docs/conditions.md"),
         "docs/conditions.md is stale: run `make manifests`"
     );
+}
+
+/// What the command writes into a folder is what this folder of the repository holds.
+fn written_as_committed(command: &[&str], committed: &str) {
+    let name = format!("{}-{}", std::process::id(), committed.replace('/', "-"));
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let args = [command, &["--output-dir", folder.to_str().unwrap()]].concat();
+    let outcome = call(&args, "");
+    assert_eq!((outcome.code, outcome.out.as_str()), (0, ""), "{}", outcome.err);
+    let names = |folder: &std::path::Path| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let committed = root().join(committed);
+    assert_eq!(names(&folder), names(&committed));
+    for name in names(&folder) {
+        let read = |folder: &std::path::Path| std::fs::read_to_string(folder.join(&name)).unwrap();
+        assert!(
+            read(&folder) == read(&committed),
+            "{} is stale: run `make manifests`",
+            name.display()
+        );
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }

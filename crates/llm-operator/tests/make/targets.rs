@@ -73,6 +73,13 @@ async fn the_operator_is_installed_and_removed() {
     let roles: Api<ClusterRole> = Api::all(client.clone());
     assert!(roles.get_opt("llm-operator").await.unwrap().is_some());
     run("deploy").await;
+    run("install-optional").await;
+    run("install-optional").await;
+    assert_eq!(
+        count().await,
+        api::crds().len() + api::optional_crds().len(),
+        "only when asked for"
+    );
 
     // No operator runs here, so whoever removes it must let go of what waits for it.
     cluster.apply_yaml(LEFT).await.unwrap();
@@ -96,6 +103,38 @@ async fn the_operator_is_installed_and_removed() {
     run("undeploy").await;
 }
 
+/// A definition of the same name that others have installed is neither overwritten nor deleted.
+#[tokio::test]
+async fn what_belongs_to_others_stays() {
+    let cluster = Cluster::builder().start().await.unwrap();
+    let kubeconfig = cluster.kubeconfig();
+    let kubectl = format!("KUBECTL={}", cluster.kubectl_path().display());
+    let run = async |target: &str| make(&[target, &kubectl], &[("KUBECONFIG", &kubeconfig)]).await;
+    let mut theirs = api::optional_crds().remove(0);
+    theirs.metadata.labels = None;
+    let name = theirs.metadata.name.clone().unwrap();
+    cluster
+        .apply_yaml(&serde_json::to_string(&theirs).unwrap())
+        .await
+        .unwrap();
+    let definitions: Api<CustomResourceDefinition> = Api::all(cluster.admin_client().await.unwrap());
+    let before = definitions.get(&name).await.unwrap();
+
+    let refused = run("install-optional").await;
+    let words = text(&refused);
+    assert!(!refused.status.success(), "{words}");
+    assert!(
+        words.contains("dynamographdeployments.nvidia.com belongs to others"),
+        "{words}"
+    );
+    let uninstalled = run("uninstall").await;
+    assert!(uninstalled.status.success(), "{}", text(&uninstalled));
+    let after = definitions.get(&name).await.unwrap();
+    assert_eq!(after.metadata.uid, before.metadata.uid);
+    assert_eq!(after.spec, before.spec);
+    assert_eq!(after.metadata.labels, None);
+}
+
 /// Promises: S4-8
 #[tokio::test]
 async fn help_lists_what_the_documents_promise() {
@@ -103,6 +142,7 @@ async fn help_lists_what_the_documents_promise() {
     for target in [
         "kind-setup",
         "install",
+        "install-optional",
         "deploy",
         "test",
         "manifests",

@@ -13,7 +13,7 @@ use crate::common::{
     start_operator,
 };
 
-const BINDING: &str = "
+pub const BINDING: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:

@@ -8,4 +8,5 @@ mod common;
 mod command_line;
 mod definitions;
 mod namespaces;
+mod optional;
 mod rights;
