@@ -1,0 +1,20 @@
+//! Kinds that name a model of the catalogue: `ai.example.com`'s `LLMModel` and `ModelDeployment`, `DynamoGraphDeployment`.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod documents;
+mod seen;
+
+use common::Bed;
+use testkit::{Cluster, NodeSpec};
+
+/// Three nodes of 8 x H100: enough for the documents' examples, and the optional definition.
+async fn bed() -> &'static Bed {
+    common::bed_with(|| {
+        let nodes = ["gpu-0", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5"];
+        nodes.into_iter().fold(Cluster::builder(), |cluster, name| {
+            cluster.node(NodeSpec::h100(name, 8))
+        })
+    })
+    .await
+}
