@@ -84,6 +84,7 @@ pub(crate) struct Keeper {
     pub(crate) kept: Kept,
     pub(crate) watched: Watched,
     pub(crate) lead: watch::Receiver<bool>,
+    pub(crate) wanted: watch::Receiver<bool>,
     /// Why the API cannot be ours as things are.
     pub(crate) blocked: watch::Sender<Option<String>>,
 }
@@ -122,6 +123,7 @@ impl Keeper {
     /// What is known now; later changes wake [`Keeper::wait`].
     fn snapshot(&mut self) -> Snapshot {
         Snapshot {
+            wanted: *self.wanted.borrow_and_update(),
             secret: self.watched.secret.borrow_and_update().clone(),
             api_service: self.watched.api_service.borrow_and_update().clone(),
             service: self.watched.service.borrow_and_update().clone(),
@@ -139,6 +141,7 @@ impl Keeper {
         // A channel whose sender is gone never changes again; the stop token ends this then.
         tokio::select! {
             Ok(()) = self.lead.changed() => {}
+            Ok(()) = self.wanted.changed() => {}
             Ok(()) = secret.changed() => {}
             Ok(()) = api_service.changed() => {}
             Ok(()) = service.changed() => {}
@@ -168,6 +171,9 @@ impl Keeper {
     }
 
     async fn round(&self, seen: &Snapshot) -> Result<Round, KeepError> {
+        if matches!(seen.api_service, Seen::Absent) && !seen.wanted {
+            return Ok(Round::Wait);
+        }
         match &seen.front_proxy {
             None => return Ok(Round::Wait),
             Some(Err(why)) => return Ok(Round::Blocked(why.clone())),
@@ -250,10 +256,7 @@ impl Keeper {
         let data = match (step, &stored) {
             (Step::Keep(until), Some(stored)) => return Ok(Ok((stored.clone(), until))),
             (Step::Stage, Some(stored)) => stored.staged(&self.pair(now)?),
-            (Step::Promote, Some(Stored { next: Some(next), .. })) => stored
-                .as_ref()
-                .map(|stored| stored.promoted(next))
-                .unwrap_or_default(),
+            (Step::Promote, Some(stored @ Stored { next: Some(next), .. })) => stored.promoted(next),
             _ => Stored::replaced(stored.as_ref(), &self.pair(now)?),
         };
         tracing::info!("external metrics: certificate step {step:?}");
@@ -328,6 +331,7 @@ impl Keeper {
 }
 
 struct Snapshot {
+    wanted: bool,
     secret: Seen<Secret>,
     api_service: Seen<APIService>,
     service: Seen<Service>,

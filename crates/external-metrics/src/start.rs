@@ -46,12 +46,15 @@ pub struct Options {
     pub host: Option<String>,
     /// Whether this replica leads, that is: may write.
     pub lead: watch::Receiver<bool>,
+    /// Whether anything is scaled by this API: before that it is not claimed, so that a cluster which does not need it stays
+    /// free for another adapter. What is ours already is kept in order in any case.
+    pub wanted: watch::Receiver<bool>,
     /// How long certificates live.
     pub lifetimes: Lifetimes,
 }
 
 impl Options {
-    /// Service `llm-operator-external-metrics` with port 443 in that namespace, `0.0.0.0:6443` to listen on.
+    /// Wanted from the start; Service `llm-operator-external-metrics` with port 443 in that namespace, `0.0.0.0:6443` to listen on.
     pub fn new(namespace: impl Into<String>, lead: watch::Receiver<bool>) -> Self {
         Self {
             namespace: namespace.into(),
@@ -60,6 +63,7 @@ impl Options {
             listen: LISTEN,
             host: None,
             lead,
+            wanted: watch::channel(true).1,
             lifetimes: Lifetimes::default(),
         }
     }
@@ -121,6 +125,7 @@ impl ExternalMetrics {
             kept,
             watched,
             lead: options.lead,
+            wanted: options.wanted,
             blocked,
         };
         tokio::spawn(keeper.run(stop.clone()));

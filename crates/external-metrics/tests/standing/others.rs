@@ -157,6 +157,37 @@ fn nothing_is_claimed_without_a_service_that_leads_here() {
 }
 
 #[test]
+fn nothing_is_claimed_before_it_is_wanted_and_all_is_kept_after_it_was() {
+    run(async {
+        let (cluster, client, _turn) = turn().await;
+        let operator = operator_access(cluster).await.client().await.unwrap();
+        let (want, wanted) = tokio::sync::watch::channel(false);
+        let replica = Replica::with(operator.clone(), true, |options| {
+            options.host = Some("localhost".to_owned());
+            options.wanted = wanted;
+        })
+        .await;
+        // Another that is blocked shows that there was time to claim.
+        let other = Replica::with(operator, true, |_| {}).await;
+        other
+            .wait("blocked", |now| matches!(now, Standing::NotPermitted { .. }))
+            .await;
+        other.end().await;
+        assert!(services(&client).get_opt(SERVICE).await.unwrap().is_none());
+        assert!(secrets(&client).get_opt(common::SECRET).await.unwrap().is_none());
+        want.send_replace(true);
+        replica.wait_available().await;
+        want.send_replace(false);
+        remove(&secrets(&client), common::SECRET).await;
+        eventually("the Secret to be made anew", async || {
+            secrets(&client).get_opt(common::SECRET).await.unwrap()
+        })
+        .await;
+        replica.end().await;
+    });
+}
+
+#[test]
 fn missing_rights_are_told() {
     run(async {
         let (cluster, _, _turn) = turn().await;

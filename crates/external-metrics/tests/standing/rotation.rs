@@ -1,37 +1,79 @@
 //! Certificates change while requests go on; every replica serves the same one.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Instant;
 
+use external_metrics::API_SERVICE;
+use futures::StreamExt;
 use http::Method;
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
+use kube::runtime::watcher::watch_object;
+use kube::{Api, ResourceExt};
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 
 use crate::common::direct::{Client, request};
 use crate::common::{self, Replica, api_service, eventually, operator_access, run, short_lived};
 use crate::{answered, ask, secrets, turn};
+
+/// When each authority was seen first in what is looked at.
+type First = Arc<Mutex<HashMap<String, Instant>>>;
+
+/// Watches an object for the authorities (PEM) that `read` finds in it.
+fn record<K>(api: Api<K>, name: &'static str, read: fn(K) -> Vec<u8>) -> First
+where
+    K: kube::Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let first = First::default();
+    let told = first.clone();
+    tokio::spawn(async move {
+        let mut events = std::pin::pin!(watch_object(api, name));
+        while let Some(event) = events.next().await {
+            let Ok(Some(object)) = event else { continue };
+            let text = String::from_utf8(read(object)).unwrap();
+            for authority in text.split_inclusive("-----END CERTIFICATE-----\n") {
+                told.lock()
+                    .entry(authority.to_owned())
+                    .or_insert_with(Instant::now);
+            }
+        }
+    });
+    first
+}
 
 #[test]
 fn requests_go_on_while_certificates_change() {
     run(async {
         let (cluster, client, _turn) = turn().await;
         let operator = operator_access(cluster).await.client().await.unwrap();
+        let lifetimes = short_lived();
         let replica = Replica::with(operator, true, |options| {
             options.host = Some("localhost".to_owned());
-            options.lifetimes = short_lived();
+            options.lifetimes = lifetimes;
         })
         .await;
         replica.wait_available().await;
         answered(cluster).await;
-        let secrets = secrets(&client);
-        let mut served = BTreeSet::new();
+        let published = record(
+            common::api_services(cluster).await,
+            API_SERVICE,
+            |found: APIService| found.spec.unwrap().ca_bundle.unwrap().0,
+        );
+        let served = record(secrets(&client), common::SECRET, |found: Secret| {
+            found.data.unwrap()["ca.crt"].0.clone()
+        });
         let (mut asked, mut failed) = (0, Vec::new());
-        let start = std::time::Instant::now();
-        while served.len() < 4 {
+        let start = Instant::now();
+        while served.lock().len() < 4 {
             assert!(
                 start.elapsed() < common::PATIENCE,
                 "{} certificates",
-                served.len()
+                served.lock().len()
             );
-            // Each kubectl is a connection of its own to the API server; that one's to us are kept or not as it likes.
+            // Through the API server, whose connections to us are kept or not as it likes; and on a new connection.
             failed.extend(ask(cluster).await.err());
             let bundle = api_service(cluster).await.spec.unwrap().ca_bundle.unwrap();
             let health = (Method::GET, "/readyz");
@@ -42,10 +84,19 @@ fn requests_go_on_while_certificates_change() {
                     .err(),
             );
             asked += 2;
-            let secret = secrets.get(common::SECRET).await.unwrap();
-            served.insert(secret.data.unwrap()["tls.crt"].0.clone());
         }
         assert!(failed.is_empty(), "{} of {asked}: {failed:?}", failed.len());
+        replica.end().await;
+        // Whatever connections there are: no certificate is served before the API server knows its authority.
+        let (published, served) = (published.lock(), served.lock());
+        let first = served.values().min().unwrap();
+        for (authority, at) in served.iter().filter(|(_, at)| *at != first) {
+            let ahead = at.duration_since(published[authority]);
+            assert!(
+                ahead * 2 > lifetimes.settle.unsigned_abs(),
+                "only {ahead:?} ahead"
+            );
+        }
         replica.end().await;
     });
 }
