@@ -81,7 +81,7 @@ mod tests {
             "modelName": "m", "image": "i",
             "storage": {"existingClaim": "weights"}, "source": {"uri": "pvc://missing"},
         }));
-        let known = claim_modes(&model, |name| {
+        let known = claim_modes(named_claims(&model), |name| {
             (name == "weights").then(|| ClaimFacts {
                 access_modes: ["ReadWriteOnce", "ReadOnlyMany"].map(Into::into).into(),
                 ..ClaimFacts::default()

@@ -238,8 +238,10 @@ mod tests {
     use api::llm_example_com::v1alpha1::LLMModel;
     use diagnosis::facts::ClaimFacts;
     use serde_json::json;
+    use serving::{catalogue::Catalogue, sizing::NodeGpus};
 
     use super::*;
+    use crate::catalogued::token::Token;
 
     struct Maps(Vec<AIModelMap>);
 
@@ -265,6 +267,18 @@ mod tests {
                 None => Files::InConfigMap,
                 Some(_) => Files::OnTheirWay,
             }
+        }
+
+        fn catalogue(&self) -> Arc<Catalogue> {
+            Arc::new(Catalogue::builtin().clone())
+        }
+
+        fn token(&self, _: &str) -> Token {
+            Token::Unknown
+        }
+
+        fn gpu_nodes(&self) -> Option<Vec<NodeGpus>> {
+            None
         }
 
         fn operator_namespace(&self) -> &'static str {

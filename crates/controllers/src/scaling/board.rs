@@ -22,10 +22,6 @@ impl Board {
         self.0.write().insert(place(kind_label, namespace, name), decided);
     }
 
-    pub(crate) fn clear(&self) {
-        self.0.write().clear();
-    }
-
     pub(crate) fn remove(&self, kind_label: &str, namespace: &str, name: &str) {
         self.0.write().remove(&place(kind_label, namespace, name));
     }

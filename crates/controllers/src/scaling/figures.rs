@@ -65,10 +65,6 @@ impl Figures {
     pub(crate) fn remove(&self, key: &ObjectKey) {
         self.0.write().remove(key);
     }
-
-    pub(crate) fn clear(&self) {
-        self.0.write().clear();
-    }
 }
 
 type Gauge = (&'static str, &'static str, fn(&Figure) -> f64);

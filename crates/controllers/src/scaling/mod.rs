@@ -4,7 +4,7 @@
 //! costs on Pods that are to go, figures. It must not scale anything itself, nor write a status: who is concerned is woken, and its
 //! reconcile reads the board.
 //!
-//! [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], [`status`], [`costs`].
+//! [`Subjects`] is what reconciles talk to, [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], [`status`], [`costs`].
 
 pub mod board;
 pub mod bounds;
@@ -15,6 +15,7 @@ pub mod expectation;
 mod figures;
 mod latency;
 mod lives;
+mod pace;
 pub mod planner;
 pub mod reasons;
 mod room;
@@ -22,6 +23,7 @@ mod run;
 pub mod snapshot;
 pub mod status;
 mod subject;
+mod subjects;
 #[cfg(test)]
 mod test_bed;
 mod world;
@@ -33,6 +35,8 @@ pub use decided::Decided;
 pub use expectation::Expectation;
 pub use figures::Figures;
 pub use latency::Latency;
-pub use run::{Pace, Scaling};
+pub use pace::Pace;
+pub use run::Scaling;
 pub use subject::{MetricsSource, Subject};
+pub use subjects::Subjects;
 pub use world::{Room, World};

@@ -1,8 +1,13 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
 
 use autoscale::Reason;
 use reconcile::Metrics;
-use scraper::Options;
+use scraper::{Options, Scraper};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
@@ -10,7 +15,7 @@ use tokio::{
 
 use super::{
     super::{
-        Room,
+        Board, Figures, Latency, Pace, Room, Subject,
         costs::GOES,
         test_bed::{decided, pods, subject},
     },
@@ -61,6 +66,7 @@ impl CostWrites for Writer {
 const OWNER: &str = "modeldeployment.ai.example.com";
 
 struct Bed {
+    subjects: Subjects,
     scaling: Arc<Scaling<Cluster, Writer>>,
     cluster: Cluster,
     writer: Writer,
@@ -76,15 +82,19 @@ fn bed() -> Bed {
     };
     let scraper = Scraper::start(options, stop);
     let (cluster, queue, metrics) = (Cluster::default(), WorkQueue::new(), Metrics::new());
-    let writer = Writer::default();
     let pace = Pace {
         decide: Duration::from_millis(150),
         look: Duration::from_millis(20),
         ..Pace::default()
     };
-    let shared = (writer.board.clone(), Figures::registered(&metrics), queue.clone());
-    let scaling = Scaling::new(cluster.clone(), writer.clone(), scraper, shared, pace);
+    let subjects = Subjects::new(scraper, Figures::registered(&metrics), pace);
+    let writer = Writer {
+        board: subjects.board().clone(),
+        ..Writer::default()
+    };
+    let scaling = Scaling::new(subjects.clone(), cluster.clone(), writer.clone(), queue.clone());
     Bed {
+        subjects,
         scaling: Arc::new(scaling),
         cluster,
         writer,
@@ -143,7 +153,6 @@ fn telling(waiting: u32) -> String {
 fn on_loopback(count: usize) -> Vec<Arc<PodFacts>> {
     let local = |pod: Arc<PodFacts>| PodFacts {
         ip: Some([127, 0, 0, 1].into()),
-        phase: PodPhase::Running,
         ..(*pod).clone()
     };
     pods(count).into_iter().map(|pod| Arc::new(local(pod))).collect()
@@ -160,7 +169,7 @@ async fn from_pods_to_a_number_that_wakes_the_resource() {
     *bed.cluster.pods.lock() = on_loopback(2);
     let stop = CancellationToken::new();
     let running = tokio::spawn(Arc::clone(&bed.scaling).run(stop.clone()));
-    bed.scaling.set(subject.clone());
+    bed.subjects.set(subject.clone());
     bed.until("the stored number", |bed| bed.replicas().is_some())
         .await;
     assert!(bed.replicas() >= Some(2), "never a dip");
@@ -179,11 +188,14 @@ async fn from_pods_to_a_number_that_wakes_the_resource() {
         "{text}"
     );
     // Pods that go are asked no more; a resource that goes leaves nothing.
-    bed.scaling.remove(&subject.key);
+    bed.subjects.remove(&subject.key);
     assert_eq!(bed.replicas(), None);
     assert!(!bed.metrics.encode().unwrap().contains(figure));
+    bed.subjects.set(subject);
+    bed.until("decided again", |bed| bed.replicas().is_some()).await;
     stop.cancel();
     running.await.unwrap();
+    assert_eq!(bed.replicas(), None, "who does not lead tells nothing");
 }
 
 #[tokio::test]
@@ -198,7 +210,7 @@ async fn engines_that_cannot_be_asked_hold_the_number_and_say_so() {
     *bed.cluster.pods.lock() = on_loopback(4);
     let stop = CancellationToken::new();
     tokio::spawn(Arc::clone(&bed.scaling).run(stop.clone()));
-    bed.scaling.set(subject);
+    bed.subjects.set(subject);
     let reason = |bed: &Bed| {
         bed.writer
             .board
@@ -228,16 +240,20 @@ fn verdict(replicas: u32, writes: Vec<CostWrite>) -> Verdict {
 #[tokio::test]
 async fn pods_are_marked_before_a_smaller_number_is_published() {
     let bed = bed();
-    bed.scaling.set(subject(1, 20, Some(4)));
-    bed.scaling
+    bed.subjects.set(subject(1, 20, Some(4)));
+    bed.subjects
         .publish(&subject(1, 20, None).key, decided(4, Reason::Enough));
     let writes = marks(&pods(4), &[], Some(4), 2);
     assert_eq!(writes.len(), 2);
     bed.writer.fails.store(true, Ordering::SeqCst);
-    bed.scaling.mark_and_publish(verdict(2, writes.clone())).await;
+    Arc::clone(&bed.scaling)
+        .mark_and_publish(verdict(2, writes.clone()))
+        .await;
     assert_eq!(bed.replicas(), Some(4), "not marked, not published");
     bed.writer.fails.store(false, Ordering::SeqCst);
-    bed.scaling.mark_and_publish(verdict(2, writes)).await;
+    Arc::clone(&bed.scaling)
+        .mark_and_publish(verdict(2, writes))
+        .await;
     assert_eq!(bed.replicas(), Some(2));
     let marked: Vec<_> = bed
         .writer
@@ -282,26 +298,26 @@ fn marks_are_only_written_while_an_order_shrinks() {
 async fn inputs_alone_are_published_once_a_minute() {
     let bed = bed();
     let key = subject(1, 20, None).key;
-    bed.scaling.set(subject(1, 20, Some(4)));
+    bed.subjects.set(subject(1, 20, Some(4)));
     let arrivals = |bed: &Bed| {
         bed.writer
             .board
             .decision(OWNER, "n", "chat")
             .map(|d| d.decision.inputs.arrivals)
     };
-    bed.scaling.publish(&key, decided(4, Reason::Enough));
+    bed.subjects.publish(&key, decided(4, Reason::Enough));
     assert_eq!(arrivals(&bed), Some(151.0));
     let mut moved = decided(4, Reason::WaitsToShrink);
     moved.decision.inputs.arrivals = 90.0;
-    bed.scaling.publish(&key, moved.clone());
+    bed.subjects.publish(&key, moved.clone());
     assert_eq!(arrivals(&bed), Some(151.0), "too soon");
     moved.decision.reason = Reason::Limited;
-    bed.scaling.publish(&key, moved);
+    bed.subjects.publish(&key, moved);
     assert_eq!(arrivals(&bed), Some(90.0), "trouble is told at once");
     let other = decided(5, Reason::RateRises);
-    bed.scaling.publish(&key, other);
+    bed.subjects.publish(&key, other);
     assert_eq!(bed.replicas(), Some(5), "and so is another number");
-    bed.scaling.remove(&key);
-    bed.scaling.publish(&key, decided(9, Reason::RateRises));
+    bed.subjects.remove(&key);
+    bed.subjects.publish(&key, decided(9, Reason::RateRises));
     assert_eq!(bed.replicas(), None, "what is gone stays gone");
 }
