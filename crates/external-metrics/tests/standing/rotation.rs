@@ -97,7 +97,6 @@ fn requests_go_on_while_certificates_change() {
                 "only {ahead:?} ahead"
             );
         }
-        replica.end().await;
     });
 }
 
