@@ -95,7 +95,8 @@ fn free_names_are_recognized_and_no_stranger() {
         ("codellama:34b", Some("codellama-34b")),
         ("tinyllama", Some("tinyllama-1.1b")),
         ("Qwen/Qwen2.5-72B-Instruct-AWQ", Some("qwen2.5-72b")),
-        ("Qwen/Qwen2.5-Coder-14B", Some("qwen2.5-14b")),
+        ("Qwen/Qwen2.5-Math-7B", Some("qwen2.5-7b")),
+        ("Qwen/Qwen2.5-Coder-14B-GPTQ-Int4", Some("qwen2.5-coder-14b")),
         ("Qwen/Qwen3-235B-A22B-Thinking-2507", Some("qwen3-235b-a22b")),
         ("microsoft/Phi-4-mini-instruct", Some("phi-4-mini")),
         ("microsoft/phi-4", Some("phi-4")),
@@ -105,7 +106,11 @@ fn free_names_are_recognized_and_no_stranger() {
             "deepseek-ai/DeepSeek-R1-Distill-Llama-8B",
             Some("deepseek-r1-distill-llama-8b"),
         ),
-        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", None),
+        ("acme/DeepSeek-R1-Distill-Yi-9B", None),
+        (
+            "deepseek-ai/DeepSeek-R1-0528-Qwen3-8B",
+            Some("deepseek-r1-0528-qwen3-8b"),
+        ),
         ("Qwen/Qwen2.5-VL-7B", None),
         ("mistralai/Mistral-Large-Instruct-2407", None),
         ("Qwen/Qwen3-Next-80B-A3B", None),
@@ -197,4 +202,43 @@ fn wrong_entries_are_told_by_key_and_field_and_the_others_hold() {
     assert!(catalogue.find("good").is_ok());
     // What was there before holds.
     assert_eq!(catalogue.find("llama-3-8b").unwrap().shape.layers, 32);
+}
+
+/// What a person may paste into the ConfigMap: never a panic, never more than a moment.
+#[test]
+fn texts_that_blow_up_are_refused() {
+    let bomb = "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n\
+                d: &d [*c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e]\n\
+                g: &g [*f, *f, *f, *f, *f, *f, *f, *f]\nh: [*g, *g, *g, *g, *g, *g, *g, *g]";
+    let deep = "[".repeat(100_000);
+    let (catalogue, errors) = cluster(&[
+        ("bomb", bomb),
+        ("deep", &deep),
+        ("empty", ""),
+        ("binary", "\u{0}\u{7f}"),
+    ]);
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    assert_eq!(
+        catalogue.entries().count(),
+        Catalogue::builtin().entries().count()
+    );
+    assert!(errors.iter().all(|error| error.to_string().len() < 1000));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 64, failure_persistence: None, ..proptest::prelude::ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_panics(name in "[a-z0-9.-]{0,12}", text in "(?s).{0,200}") {
+        let _ = cluster(&[(&name, &text)]);
+    }
+
+    #[test]
+    fn no_value_panics(
+        field in proptest::sample::select(vec!["parameters", "activeParameters", "layers", "heads", "kvHeads", "headDim", "hidden",
+            "vocabulary", "latent", "context", "defaultContext", "minVersion", "aliases", "source", "precision"]),
+        value in "(-?[0-9]{1,20}(\\.[0-9]{1,3})?[BGi]{0,2})|\\[.{0,5}\\]|[a-z:/]{0,10}",
+    ) {
+        let _ = cluster(&[("llama-3-8b", &format!("{field}: {value}"))]);
+    }
 }

@@ -60,6 +60,8 @@ impl Generation {
 
 /// Added to a product by GPU feature discovery when a GPU is shared by time slicing.
 pub(crate) const SHARED: &str = "-SHARED";
+/// In a product when a GPU is cut into instances.
+pub(crate) const MIG: &str = "-MIG-";
 
 const fn gpu(
     name: &'static str,
@@ -246,7 +248,7 @@ pub fn by_label(label: &str) -> Option<Gpu> {
         let longer = |known: &&&str| {
             label
                 .strip_prefix(**known)
-                .is_some_and(|rest| rest.starts_with('-') && !rest.starts_with("-MIG"))
+                .is_some_and(|rest| rest.starts_with('-') && !rest.starts_with(MIG))
         };
         let best = |gpu: &Gpu| gpu.labels.iter().filter(longer).map(|known| known.len()).max();
         CATALOGUE

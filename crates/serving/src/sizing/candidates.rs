@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{SizingError, error::exists};
 use crate::gpu::{
     Gpu,
-    catalogue::{CATALOGUE, SHARED, by_label, family, label_values},
+    catalogue::{CATALOGUE, MIG, SHARED, by_label, family, label_values},
 };
 
 /// GPUs of a node, as its labels and its status tell.
@@ -27,13 +27,10 @@ pub struct NodeGpus {
 }
 
 impl NodeGpus {
-    /// GPUs over which a model can be split: parts of one GPU in turns (time slicing) are no several GPUs.
-    fn splittable(&self) -> u32 {
-        if self
-            .product
-            .as_deref()
-            .is_some_and(|product| product.ends_with(SHARED))
-        {
+    /// GPUs over which a model can be split: parts of one GPU, by time slicing or MIG, are no several GPUs.
+    pub(super) fn splittable(&self) -> u32 {
+        let product = self.product.as_deref().unwrap_or_default();
+        if product.ends_with(SHARED) || product.contains(MIG) {
             self.allocatable.min(1)
         } else {
             self.allocatable
@@ -134,7 +131,9 @@ fn of_type<'a>(name: &str, nodes: &'a [NodeGpus]) -> Result<Vec<Candidate<'a>>, 
         return Err(SizingError::NoSuchNode {
             needs: format!("a node with {name}"),
             exists: exists(nodes),
-            message: "set gpuType to one that exists, or add such a node".to_owned(),
+            message: "set gpuType to one that exists, or add such a node; nodes are known by the label nvidia.com/gpu.product of GPU \
+                      feature discovery"
+                .to_owned(),
         });
     }
     let labels = label_values(&members);

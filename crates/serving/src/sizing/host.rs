@@ -23,7 +23,8 @@ pub fn cpus(gpus: u32) -> u32 {
 /// Memory of the container: 4 GiB and 4 GiB more per GPU for the processes, and the shared memory, which counts as theirs. Weights are
 /// mapped from files, whose pages the kernel may drop, so they are not counted; a machine with one L4 and 16 GiB holds its share.
 pub fn memory_bytes(gpus: u32) -> u64 {
-    (4 + 4 * u64::from(gpus)) * GIB + shared_memory_bytes(gpus)
+    let processes = (4 + 4 * u64::from(gpus)).saturating_mul(GIB);
+    processes.saturating_add(shared_memory_bytes(gpus))
 }
 
 /// A claim: the files, a tenth more for downloads that are not complete, and 10 GiB for compiled kernels; in steps of 10 GiB.
@@ -49,6 +50,6 @@ mod tests {
             (10, 52, 16)
         );
         assert_eq!(claim_bytes(141_100_000_000) >> 30, 160);
-        assert!(claim_bytes(u64::MAX) > 0);
+        assert!(claim_bytes(u64::MAX) > 0 && memory_bytes(u32::MAX) > 0);
     }
 }

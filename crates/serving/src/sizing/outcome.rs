@@ -252,7 +252,7 @@ fn free(given: &Given<'_>) -> String {
     let able: Vec<_> = candidate
         .nodes
         .iter()
-        .filter(|node| node.allocatable >= layout.gpus)
+        .filter(|node| node.splittable() >= layout.gpus)
         .collect();
     let now = able.iter().filter(|node| node.free >= layout.gpus).count();
     let nodes = if able.len() == 1 { "node" } else { "nodes" };

@@ -38,6 +38,29 @@ fn any_nodes() -> impl Strategy<Value = Vec<NodeGpus>> {
     prop::collection::vec(node, 0..6)
 }
 
+fn any_extreme_entry() -> impl Strategy<Value = Entry> {
+    let one_of = |numbers: &[u64]| prop::sample::select(numbers.to_vec());
+    (
+        one_of(&[1_000_000, 100_000_000_000_000]),
+        one_of(&[1, 4096]),
+        one_of(&[1, 7, 4096]),
+        one_of(&[1, 4096]),
+        one_of(&[256, 1 << 24]),
+        any::<bool>(),
+    )
+        .prop_map(|(parameters, layers, heads, head_dim, context, latent)| {
+            let latent = if latent { "latent: 65536" } else { "" };
+            let text = format!(
+                "source: hf://a/b\nollama: b\nparameters: {parameters}\nactiveParameters: 1000000\nlayers: {layers}\nheads: {heads}\n\
+                 headDim: {head_dim}\nhidden: 1048576\nvocabulary: 16777216\ncontext: {context}\n{latent}"
+            );
+            let data = [("extreme".to_owned(), text)].into();
+            let (catalogue, errors) = Catalogue::default().overridden_by(&data);
+            assert_eq!(errors, []);
+            catalogue.find("extreme").unwrap().clone()
+        })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -79,6 +102,29 @@ proptest! {
             }
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }
+    }
+
+    /// The largest and the smallest that a catalogue, a spec and a label can say.
+    #[test]
+    fn extremes_do_not_overflow(
+        entry in any_extreme_entry(),
+        memory_mib in prop::sample::select(vec![0, 1, 23_034, u64::MAX >> 20, u64::MAX]),
+        gpus in prop::sample::select(vec![None, Some(0), Some(1), Some(4096), Some(u32::MAX)]),
+        context in prop::sample::select(vec![None, Some(0), Some(1 << 24), Some(u64::MAX)]),
+        concurrency in prop::sample::select(vec![None, Some(0), Some(u32::MAX)]),
+        engine in prop::sample::select(vec![None, Some(Engine::Ollama), Some(Engine::Vllm)]),
+    ) {
+        let nodes = [NodeGpus {
+            node: "n".to_owned(),
+            product: Some("NVIDIA-X".to_owned()),
+            memory_mib: Some(memory_mib),
+            allocatable: u32::MAX,
+            free: u32::MAX,
+        }];
+        let ask = Ask { gpus, context, concurrency, engine, nodes: Some(&nodes), ..Ask::default() };
+        let _ = size(&entry, &ask).map(|sizing| sizing.arithmetic.to_string()).map_err(|error| error.to_string());
+        let source = "hf://a/b".parse().unwrap();
+        let _ = size_source(Catalogue::builtin(), "b", &source, &ask).map_err(|error| error.to_string());
     }
 
     /// A larger GPU never needs more of them.

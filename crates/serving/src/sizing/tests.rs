@@ -379,6 +379,13 @@ fn shares_of_one_gpu_are_not_split_over() {
     };
     assert_eq!(chosen("tinyllama", &ask).0, 1);
     assert!(refused("qwen2.5-14b", &ask).contains("in one node"));
+    let instances = [node("NVIDIA-H100-80GB-HBM3-MIG-1g.20gb", 20_096, 4, 4)];
+    let ask = Ask {
+        nodes: Some(&instances),
+        ..Ask::default()
+    };
+    assert_eq!(chosen("tinyllama", &ask).1, "NVIDIA-H100-80GB-HBM3-MIG-1g.20gb");
+    assert!(refused("qwen2.5-14b", &ask).contains("in one node"));
 }
 
 #[test]

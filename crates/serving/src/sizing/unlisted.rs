@@ -66,7 +66,8 @@ fn unlisted(name: &str, source: &ModelSource, ask: &Ask<'_>) -> Result<Sizing, S
             message: "lower gpus, or add a node with so many".to_owned(),
         });
     };
-    let all = (candidate.memory_mib << 20).saturating_mul(u64::from(gpus));
+    let memory = candidate.memory_mib.saturating_mul(1 << 20);
+    let all = memory.saturating_mul(u64::from(gpus));
     let default = if engine == Engine::Ollama {
         OLLAMA_IMAGE
     } else {
@@ -115,7 +116,7 @@ fn unlisted(name: &str, source: &ModelSource, ask: &Ask<'_>) -> Result<Sizing, S
             chosen: format!(
                 "{name} from {source} on {gpus} x {} of {}",
                 candidate.product,
-                gib(candidate.memory_mib << 20)
+                gib(memory)
             ),
             needs: "The catalogue does not know this model, so whether it fits shows when it starts"
                 .to_owned(),
