@@ -6,15 +6,19 @@ mod documents;
 mod seen;
 
 use common::Bed;
-use testkit::{Cluster, NodeSpec};
+use testkit::{Cluster, NodeOptions, NodeSpec, node::Speed};
 
-/// Three nodes of 8 x H100: enough for the documents' examples, and the optional definition.
+/// Six nodes of 8 x H100: enough for the documents' examples side by side. Weights of 131 GiB load in a moment.
 async fn bed() -> &'static Bed {
     common::bed_with(|| {
         let nodes = ["gpu-0", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5"];
-        nodes.into_iter().fold(Cluster::builder(), |cluster, name| {
-            cluster.node(NodeSpec::h100(name, 8))
-        })
+        let cluster = Cluster::builder().node_options(NodeOptions {
+            speed: Speed::loading(1000.0),
+            ..NodeOptions::default()
+        });
+        nodes
+            .into_iter()
+            .fold(cluster, |cluster, name| cluster.node(NodeSpec::h100(name, 8)))
     })
     .await
 }
