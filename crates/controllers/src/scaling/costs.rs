@@ -9,7 +9,7 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
-use reconcile::FIELD_MANAGER;
+use reconcile::{FIELD_MANAGER, apply::is_about_uid};
 
 /// The annotation.
 pub const ANNOTATION: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -98,8 +98,8 @@ impl CostWrites for CostWriter {
             .patch_metadata(&write.name, &params, &Patch::Merge(&body))
             .await
         {
-            // Gone, or another Pod of that name.
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            // Gone, or another Pod has its name.
+            Err(kube::Error::Api(status)) if status.code == 404 || is_about_uid(&status) => Ok(()),
             done => done.map(|_| ()),
         }
     }

@@ -238,7 +238,7 @@ fn is_immutable(message: &str) -> bool {
 }
 
 /// Whether the server refuses the uid that a write was bound to: 422 for another object of the name, 409 for none.
-pub(crate) fn is_about_uid(status: &Status) -> bool {
+pub fn is_about_uid(status: &Status) -> bool {
     match status.code {
         422 => status
             .details

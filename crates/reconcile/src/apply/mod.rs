@@ -18,7 +18,7 @@ mod request;
 
 pub use applier::{Applied, Applier, ChangeMade};
 pub use desired::{ADOPTED, APPLIED_HASH, DesiredError, DesiredObject, RELEASED};
-pub use error::ApplyError;
-pub(crate) use error::{innermost, is_about_uid};
+pub(crate) use error::innermost;
+pub use error::{ApplyError, is_about_uid};
 pub use prune::{PrunePolicy, Wanted};
 pub(crate) use request::{apply_beside, get, merge_as, merge_status, operate_as, server_side_apply};
