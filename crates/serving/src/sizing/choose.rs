@@ -13,6 +13,10 @@ use super::{
 /// Numbers of GPUs that are tried when none is asked for.
 const SPLITS: [u32; 4] = [1, 2, 4, 8];
 
+/// Bytes on each GPU that are left free when vLLM's number of GPUs is chosen, since activations are known to 1 GiB or so.
+/// Whoever asks for a number takes the risk.
+const RESERVE: u64 = 1 << 30;
+
 /// What must fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
@@ -43,6 +47,13 @@ impl Wish {
             Engine::Vllm => self.load.vllm(gpus, memory_mib),
             Engine::Generic | Engine::Ollama => self.load.by_layers(gpus, memory_mib),
         }
+    }
+
+    /// Tokens for which there is room for sure.
+    pub(super) fn room(&self, layout: &Layout) -> u64 {
+        let chosen = self.gpus.is_none() && self.engine == Engine::Vllm;
+        let reserve = if chosen { RESERVE.div_ceil(layout.token) } else { 0 };
+        layout.tokens.saturating_sub(reserve)
     }
 
     /// Numbers of GPUs over which it can be split, ascending.
@@ -78,9 +89,11 @@ fn attempts<'a>(wish: &Wish, candidates: &'a [Candidate<'a>]) -> Vec<Choice<'a>>
 pub(super) fn choose<'a>(wish: &Wish, candidates: &'a [Candidate<'a>]) -> Option<Choice<'a>> {
     let cheapest = attempts(wish, candidates)
         .into_iter()
-        .filter(|choice| choice.layout.tokens >= wish.tokens)
+        .filter(|choice| wish.room(&choice.layout) >= wish.tokens)
         .min_by_key(|choice| (choice.layout.gpus, choice.candidate.memory_mib));
-    cheapest.or_else(|| roomiest(wish, candidates).filter(|choice| choice.layout.tokens >= wish.least_tokens))
+    cheapest.or_else(|| {
+        roomiest(wish, candidates).filter(|choice| wish.room(&choice.layout) >= wish.least_tokens)
+    })
 }
 
 /// The one with the largest cache; of equals the one with most GPUs, then the earliest.

@@ -7,7 +7,9 @@
 //! The rule: the fewest GPUs of one node, of {1, 2, 4, 8}, over which the heads can be spread and where ([`memory`]) the cache has
 //! room for what is asked: `concurrency` sequences of the whole context. When no concurrency is asked for, one sequence must fit, and
 //! 16 of at most 8192 tokens should ([`default_tokens`]); where no GPUs for that exist, the roomiest are taken.
+//! A number of GPUs that is chosen leaves 1 GiB of each free.
 
+mod asked;
 mod candidates;
 mod choose;
 mod engine;
@@ -71,9 +73,11 @@ pub struct Ask<'a> {
     pub standing: Option<Standing<'a>>,
 }
 
-/// A choice that stands.
+/// A choice that stands for as long as nobody asks for something else.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing<'a> {
+    /// [`Sizing::asked`].
+    pub asked: &'a str,
     /// [`Sizing::gpu_product`].
     pub gpu_product: &'a str,
     /// [`Sizing::gpus`].
@@ -89,8 +93,10 @@ pub fn size(entry: &Entry, ask: &Ask<'_>) -> Result<Sizing, SizingError> {
         return Err(cannot_split(entry, &wish, gpus));
     }
     let candidates = candidates(ask.gpu_type, ask.nodes)?;
+    let asked = asked::digest(&entry.name, ask);
     let standing = ask
         .standing
+        .filter(|standing| standing.asked == asked)
         .and_then(|standing| stands(&wish, &candidates, standing));
     let Some(choice) = standing.or_else(|| choose(&wish, &candidates)) else {
         return Err(otherwise::refusal(entry, ask, &wish, &candidates));
@@ -103,6 +109,7 @@ pub fn size(entry: &Entry, ask: &Ask<'_>) -> Result<Sizing, SizingError> {
         context,
         candidates: &candidates,
         choice: &choice,
+        asked,
     }))
 }
 
@@ -175,5 +182,7 @@ fn cannot_split(entry: &Entry, wish: &Wish, gpus: u32) -> SizingError {
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,6 @@ use super::{
     choose::{Choice, Wish, choose, roomiest},
     engine::loading,
     error::exists,
-    memory::Layout,
     words::gib,
 };
 use crate::{
@@ -118,8 +117,9 @@ fn ways(entry: &Entry, ask: &Ask<'_>, wish: &Wish, candidates: &[Candidate<'_>])
 }
 
 fn shorter_context(ask: &Ask<'_>, wish: &Wish, candidates: &[Candidate<'_>]) -> Option<String> {
-    let Layout { tokens, gpus, .. } = roomiest(wish, candidates)?.layout;
-    let context = tokens / u64::from(ask.concurrency.unwrap_or(1).max(1)) / STEP * STEP;
+    let layout = roomiest(wish, candidates)?.layout;
+    let gpus = layout.gpus;
+    let context = wish.room(&layout) / u64::from(ask.concurrency.unwrap_or(1).max(1)) / STEP * STEP;
     let words = match ask.concurrency {
         Some(concurrency) if concurrency > 1 => format!(" for each of {concurrency} at once"),
         _ => String::new(),

@@ -68,6 +68,8 @@ pub struct Sizing {
     pub concurrency: u32,
     /// What decides its speed.
     pub performance: Performance,
+    /// Digest of what was asked for; while it is the same, the choice stands.
+    pub asked: String,
     /// Why, in words.
     pub arithmetic: Arithmetic,
 }
@@ -118,6 +120,7 @@ pub(super) struct Given<'a> {
     pub context: u64,
     pub candidates: &'a [Candidate<'a>],
     pub choice: &'a Choice<'a>,
+    pub asked: String,
 }
 
 pub(super) fn sizing(given: &Given<'_>) -> Sizing {
@@ -162,6 +165,7 @@ pub(super) fn sizing(given: &Given<'_>) -> Sizing {
         kv_tokens: layout.tokens,
         concurrency: room,
         performance: performance(given, sequences),
+        asked: given.asked.clone(),
         arithmetic: arithmetic(given),
     }
 }
@@ -266,7 +270,7 @@ fn free(given: &Given<'_>) -> String {
 /// Told when fewer GPUs would do, or when there is less room than usual.
 fn alternatives(given: &Given<'_>) -> Option<String> {
     let gpus = given.choice.layout.gpus;
-    let tight = given.choice.layout.tokens < given.wish.tokens;
+    let tight = given.wish.room(&given.choice.layout) < given.wish.tokens;
     let narrower = otherwise::narrower(
         given.entry,
         &Ask {

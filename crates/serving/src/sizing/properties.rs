@@ -2,15 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{tests::on, *};
 use crate::{catalogue::Catalogue, gpu::catalogue::CATALOGUE};
-
-fn on(gpu: &'static str) -> Ask<'static> {
-    Ask {
-        gpu_type: Some(gpu),
-        ..Ask::default()
-    }
-}
 
 fn any_entry() -> impl Strategy<Value = &'static Entry> {
     let all: Vec<&Entry> = Catalogue::builtin().entries().collect();

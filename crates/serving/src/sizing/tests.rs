@@ -1,13 +1,13 @@
-//! Choices for models and GPUs that people have, and refusals with their ways out.
+//! Choices for models and GPUs that people have.
 
 use super::*;
 use crate::catalogue::Catalogue;
 
-fn entry(name: &str) -> &'static Entry {
+pub(super) fn entry(name: &str) -> &'static Entry {
     Catalogue::builtin().find(name).unwrap()
 }
 
-fn node(product: &str, memory_mib: u64, allocatable: u32, free: u32) -> NodeGpus {
+pub(super) fn node(product: &str, memory_mib: u64, allocatable: u32, free: u32) -> NodeGpus {
     NodeGpus {
         node: format!("{product}-{allocatable}"),
         product: Some(product.to_owned()),
@@ -17,11 +17,11 @@ fn node(product: &str, memory_mib: u64, allocatable: u32, free: u32) -> NodeGpus
     }
 }
 
-fn h100(gpus: u32) -> NodeGpus {
+pub(super) fn h100(gpus: u32) -> NodeGpus {
     node("NVIDIA-H100-80GB-HBM3", 81_559, gpus, gpus)
 }
 
-fn on(gpu: &'static str) -> Ask<'static> {
+pub(super) fn on(gpu: &'static str) -> Ask<'static> {
     Ask {
         gpu_type: Some(gpu),
         ..Ask::default()
@@ -33,7 +33,7 @@ fn chosen(name: &str, ask: &Ask<'_>) -> (u32, String) {
     (sizing.gpus, sizing.gpu_product)
 }
 
-fn refused(name: &str, ask: &Ask<'_>) -> String {
+pub(super) fn refused(name: &str, ask: &Ask<'_>) -> String {
     size(entry(name), ask).unwrap_err().to_string()
 }
 
@@ -212,111 +212,6 @@ fn without_a_type_the_nodes_decide() {
 }
 
 #[test]
-fn a_number_that_no_node_holds_is_refused_with_what_exists() {
-    let nodes = [h100(2), node("NVIDIA-L4", 23_034, 8, 8)];
-    let ask = Ask {
-        nodes: Some(&nodes),
-        ..on("H100")
-    };
-    let four = Ask { gpus: Some(4), ..ask };
-    for ask in [ask, four] {
-        let error = size(entry("llama-3-70b"), &ask).unwrap_err();
-        assert!(matches!(error, SizingError::NoSuchNode { .. }), "{error}");
-        let words = error.to_string();
-        for part in [
-            "4 x H100 in one node",
-            "1 node with 2 x NVIDIA-H100-80GB-HBM3",
-            "quantization fp8",
-        ] {
-            assert!(words.contains(part), "{part}: {words}");
-        }
-    }
-    let absent = Ask {
-        gpu_type: Some("B200"),
-        ..ask
-    };
-    let words = refused("tinyllama", &absent);
-    assert!(
-        words.contains("a node with B200") && words.contains("8 x NVIDIA-L4"),
-        "{words}"
-    );
-    let sixteen = Ask {
-        gpus: Some(16),
-        ..ask
-    };
-    let words = refused("llama-2-70b", &sixteen);
-    assert!(words.contains("16 x H100 in one node"), "{words}");
-}
-
-#[test]
-fn what_does_not_fit_says_what_would() {
-    let one = Ask {
-        gpus: Some(1),
-        ..on("H100")
-    };
-    let words = refused("llama-3-70b", &one);
-    for part in ["weights take 131.4 GiB of the 73.3 GiB", "4 GPUs", "2 x H200"] {
-        assert!(words.contains(part), "{part}: {words}");
-    }
-    let long = Ask {
-        gpus: Some(1),
-        ..on("L4")
-    };
-    let words = refused("llama-3.1-8b", &long);
-    assert!(
-        words.contains("131072 tokens are asked for") && words.contains("a contextLength of"),
-        "{words}"
-    );
-    assert!(
-        refused(
-            "phi-4",
-            &Ask {
-                context: Some(20_000),
-                ..on("H100")
-            }
-        )
-        .contains("at most 16384 tokens")
-    );
-    let split = refused(
-        "qwen2.5-7b",
-        &Ask {
-            gpus: Some(8),
-            ..on("H100")
-        },
-    );
-    assert!(
-        split.contains("28 attention heads") && split.contains("use 1, 2 or 4"),
-        "{split}"
-    );
-    assert!(refused("phi-4", &Ask::default()).contains("name one of T4, V100"));
-    assert!(refused("phi-4", &on("H9000")).contains("\"H9000\" is no GPU"));
-    let old = Ask {
-        image: Some("vllm/vllm-openai:v0.9.1"),
-        ..on("H100")
-    };
-    assert!(refused("gpt-oss-20b", &old).contains("needs vllm 0.10.1 or newer"));
-}
-
-/// Every proposal that a refusal makes is true.
-#[test]
-fn a_proposed_context_fits() {
-    let one = Ask {
-        gpus: Some(1),
-        ..on("L4")
-    };
-    let words = refused("llama-3.1-8b", &one);
-    let context = words.split("a contextLength of ").nth(1).unwrap();
-    let context = context.split(' ').next().unwrap().parse().unwrap();
-    let shorter = Ask {
-        context: Some(context),
-        ..one
-    };
-    let sizing = size(entry("llama-3.1-8b"), &shorter).unwrap();
-    assert_eq!((sizing.gpus, sizing.concurrency), (1, 1));
-    assert!(sizing.arithmetic.otherwise.unwrap().contains("fewer tokens than"));
-}
-
-#[test]
 fn a_standing_choice_stays_while_it_fits() {
     let nodes = [
         node("NVIDIA-A100-SXM4-80GB", 81_920, 8, 0),
@@ -327,8 +222,13 @@ fn a_standing_choice_stays_while_it_fits() {
         ..Ask::default()
     };
     assert_eq!(chosen("llama-3-70b", &fresh), (2, "H200".to_owned()));
+    let asked = size(entry("llama-3-70b"), &fresh).unwrap().asked;
     let standing = |gpu_product, gpus| Ask {
-        standing: Some(Standing { gpu_product, gpus }),
+        standing: Some(Standing {
+            asked: &asked,
+            gpu_product,
+            gpus,
+        }),
         ..fresh
     };
     assert_eq!(
@@ -353,6 +253,20 @@ fn a_standing_choice_stays_while_it_fits() {
         chosen("llama-3-70b", &eight).0,
         8,
         "a wish goes before what stands"
+    );
+    let narrow = Ask {
+        quantization: Some(Precision::Fp8),
+        ..standing("A100-80GB", 4)
+    };
+    assert_eq!(
+        chosen("llama-3-70b", &narrow),
+        (1, "H200".to_owned()),
+        "who asks for less gets less"
+    );
+    assert_eq!(
+        chosen("qwen2.5-0.5b", &standing("A100-80GB", 4)).0,
+        1,
+        "another model is sized anew"
     );
 }
 
@@ -458,14 +372,5 @@ fn a_source_of_ones_own_is_known_by_its_name_or_by_its_gpus() {
             .unwrap_err()
             .to_string()
             .contains("2 x H100 in one node")
-    );
-}
-
-#[test]
-fn the_arithmetic_of_a_refusal_is_that_of_the_largest_attempt() {
-    let words = refused("deepseek-r1", &on("A100"));
-    assert!(
-        words.contains("on each of 8 x A100") && words.contains("8 x H200"),
-        "{words}"
     );
 }

@@ -112,6 +112,7 @@ fn unlisted(name: &str, source: &ModelSource, ask: &Ask<'_>) -> Result<Sizing, S
             prompt_percent: generation.prompt_percent(),
             max_sequences: memory::vllm_sequences(candidate.memory_mib),
         },
+        asked: super::asked::digest(name, ask),
         arithmetic: Arithmetic {
             chosen: format!(
                 "{name} from {source} on {gpus} x {} of {}",
