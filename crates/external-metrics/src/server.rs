@@ -26,7 +26,7 @@ const STRANGERS: usize = 64;
 /// Connections of the front proxy: each API server opens one per request under way.
 const TRUSTED: usize = 256;
 /// Longest time for a handshake, and for a stranger's request to come.
-const STRANGER_TIME: Duration = Duration::from_secs(5);
+const STRANGER_TIME: Duration = Duration::from_secs(3);
 /// Longest time that a connection of the front proxy is idle: more than the 90 s after which the proxy closes it itself.
 const IDLE: Duration = Duration::from_mins(2);
 /// Headers in bytes: a user with thousand groups fits.
@@ -46,6 +46,16 @@ struct Shared {
     service: Arc<Service>,
     trusted: Arc<Semaphore>,
     stop: CancellationToken,
+}
+
+/// A connection after its handshake.
+struct Greeted {
+    stream: TlsStream<TcpStream>,
+    chain: Vec<CertificateDer<'static>>,
+    /// Whether it is the front proxy's.
+    trusted: bool,
+    /// Its place among its kind.
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Serves until `stop`; what is under way then is answered.
@@ -73,7 +83,11 @@ pub(crate) async fn serve(
             continue;
         };
         let shared = shared.clone();
-        connections.spawn(async move { shared.connection(stream, permit).await });
+        connections.spawn(async move {
+            if let Some(greeted) = shared.greet(stream, permit).await {
+                shared.talk(greeted).await;
+            }
+        });
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -95,36 +109,57 @@ async fn accept(
 }
 
 impl Shared {
-    async fn connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+    /// The handshake, and a place among strangers or the front proxy. Ended by the stop, at any point.
+    async fn greet(&self, stream: TcpStream, permit: OwnedSemaphorePermit) -> Option<Greeted> {
+        tokio::select! {
+            greeted = self.handshake(stream, permit) => greeted,
+            () = self.stop.cancelled() => None,
+        }
+    }
+
+    async fn handshake(&self, stream: TcpStream, permit: OwnedSemaphorePermit) -> Option<Greeted> {
         // Answers are small, and one waits for the other.
         let _ = stream.set_nodelay(true);
         let handshake = tokio::time::timeout(STRANGER_TIME, self.acceptor.accept(stream));
         let stream = match handshake.await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::debug!("a TLS handshake failed: {error}"),
-            Err(_) => return tracing::debug!("a TLS handshake took too long"),
+            Ok(Err(error)) => {
+                tracing::debug!("a TLS handshake failed: {error}");
+                return None;
+            }
+            Err(_) => {
+                tracing::debug!("a TLS handshake took too long");
+                return None;
+            }
         };
-        let chain: Vec<CertificateDer<'static>> = stream
-            .get_ref()
-            .1
-            .peer_certificates()
-            .unwrap_or_default()
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let chain: Vec<_> = certificates
             .iter()
             .map(|certificate| certificate.clone().into_owned())
             .collect();
-        if !self.service.is_front_proxy(&chain) {
-            self.talk(stream, chain, false).await;
-            return drop(permit);
-        }
-        let Ok(_permit) = self.trusted.clone().acquire_owned().await else {
-            return;
+        let trusted = self.service.is_front_proxy(&chain);
+        let permit = if trusted {
+            // From then on a stranger may connect instead.
+            self.trusted.clone().acquire_owned().await.ok()?
+        } else {
+            permit
         };
-        // Now a stranger may connect instead.
-        drop(permit);
-        self.talk(stream, chain, true).await;
+        Some(Greeted {
+            stream,
+            chain,
+            trusted,
+            _permit: permit,
+        })
     }
 
-    async fn talk(&self, stream: TlsStream<TcpStream>, chain: Vec<CertificateDer<'static>>, trusted: bool) {
+    /// Answers what is asked on a connection until it ends.
+    async fn talk(&self, greeted: Greeted) {
+        let Greeted {
+            stream,
+            chain,
+            trusted,
+            _permit,
+        } = greeted;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).keep_alive(trusted);
         if trusted {

@@ -6,6 +6,7 @@
 mod common;
 
 mod autoscaler;
+mod bounds;
 mod callers;
 mod discovery;
 
