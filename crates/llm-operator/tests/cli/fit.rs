@@ -194,3 +194,30 @@ fn models_are_json() {
     );
     assert_eq!(model["gated"], true);
 }
+
+/// What `docs/models.md` shows is what happens.
+#[test]
+fn the_documentation_is_true() {
+    let page = std::fs::read_to_string(crate::common::root().join("docs/models.md")).unwrap();
+    let example: Vec<&str> = page
+        .lines()
+        .skip_while(|line| !line.contains("apiVersion: v1"))
+        .take_while(|line| line.starts_with("    "))
+        .map(|line| &line[4..])
+        .collect();
+    let file = TemporaryFile::new(&example.join("\n"));
+    let outcome = call(&["models", "-o", "wide", "--catalogue", file.path()], "");
+    assert_eq!(outcome.code, 0, "{}", outcome.err);
+    for words in ["pvc://weights/support-13b", "hf://mirror/llama-3-70b-instruct"] {
+        assert!(outcome.out.contains(words), "{words}");
+    }
+    let shown = call(&["fit", "llama-3-70b", "--gpu", "H100"], "").out;
+    for line in shown
+        .lines()
+        .filter(|line| line.starts_with("On each GPU") || line.starts_with("quantization fp8"))
+    {
+        assert!(page.contains(line), "{line}");
+    }
+    let models = call(&["models"], "").out.lines().count() - 1;
+    assert!(page.contains(&format!("{models} models.")), "{models} models");
+}
