@@ -9,8 +9,8 @@ use diagnosis::{
     facts::{NodeFacts, PodFacts, WorkloadFacts},
 };
 
-/// Replicas for which there are GPUs: those that have theirs, and those that would fit on nodes that take them. `None`: no node is
-/// known.
+/// Replicas for which there are GPUs: those that have theirs, and those that would fit on nodes that take them, also in the place of
+/// one that ends: its successor in a rollout is not one too many. `None`: no node is known.
 pub(super) fn gpus(
     need: &GpuNeed,
     tolerated: &[String],
@@ -21,8 +21,9 @@ pub(super) fn gpus(
     if nodes.is_empty() || need.count <= 0 {
         return None;
     }
+    let ends = |pod: &PodFacts| own.iter().any(|one| one.deleting && one.uid == pod.uid);
     let mut held: HashMap<&str, i64> = HashMap::new();
-    for pod in holders.iter().filter(|pod| pod.holds_devices()) {
+    for pod in holders.iter().filter(|pod| pod.holds_devices() && !ends(pod)) {
         if let Some(node) = &pod.node {
             let sum = held.entry(node).or_default();
             *sum = sum.saturating_add(pod.device_count(&need.resource));
@@ -48,15 +49,19 @@ pub(super) fn gpus(
     Some(u32::try_from(more.saturating_add(have)).unwrap_or(u32::MAX))
 }
 
-/// Replicas that there are, when a quota refused more just now, with its words.
+/// Replicas that there are, when a quota refused more just now, with its words. A rollout, whose Pods come on top, is no measure, nor
+/// are Pods that end while their successors are refused.
 pub(super) fn quota(workload: &WorkloadFacts, own: &[Arc<PodFacts>]) -> Option<(u32, String)> {
     let failure = workload
         .replica_failure
         .as_ref()
         .filter(|failure| failure.holds)?;
     let words = failure.message.split_once("exceeded quota")?.1;
-    let have = own.iter().filter(|pod| !pod.deleting).count();
-    let have = u32::try_from(have).unwrap_or(u32::MAX);
+    let have = u32::try_from(own.len()).unwrap_or(u32::MAX);
+    let rolls_out = workload.updated < workload.total;
+    if rolls_out || i64::from(have) >= i64::from(workload.desired) {
+        return None;
+    }
     Some((have, diagnosis::shorten(&format!("exceeded quota{words}"), 200)))
 }
 
@@ -107,6 +112,31 @@ mod tests {
     }
 
     #[test]
+    fn who_ends_makes_room_for_a_successor() {
+        let nodes = [Arc::new(node("a", 8))];
+        let named = |name: &str, deleting: bool| {
+            let pod = pod("a", 4);
+            Arc::new(PodFacts {
+                uid: name.into(),
+                deleting,
+                ..(*pod).clone()
+            })
+        };
+        let own = [named("old", true), named("stays", false)];
+        assert_eq!(
+            gpus(&need(4), &[], &nodes, &own, &own),
+            Some(2),
+            "in the middle of a rollout"
+        );
+        let others = [named("theirs", true), named("stays", false)];
+        assert_eq!(
+            gpus(&need(4), &[], &nodes, &others, &own[1..]),
+            Some(1),
+            "others' end when they have ended"
+        );
+    }
+
+    #[test]
     fn nodes_that_take_no_pods_have_no_room_but_what_runs_there_stays() {
         let mut cordoned = node("a", 8);
         cordoned.unschedulable = true;
@@ -132,6 +162,9 @@ mod tests {
                 reason: "FailedCreate".into(),
                 message: message.into(),
             }),
+            desired: 3,
+            updated: 2,
+            total: 2,
             ..WorkloadFacts::default()
         };
         let own = [pod("a", 1), pod("a", 1)];
@@ -142,6 +175,12 @@ mod tests {
             (2, "exceeded quota: gpus, requested: 1, used: 2, limited: 2")
         );
         assert_eq!(quota(&failing(false, words), &own), None);
+        let mut rollout = failing(true, words);
+        rollout.updated = 1;
+        assert_eq!(quota(&rollout, &own), None, "Pods on top are refused");
+        let mut complete = failing(true, words);
+        complete.desired = 2;
+        assert_eq!(quota(&complete, &own), None, "nothing is missing");
         assert_eq!(quota(&failing(true, "admission webhook denied it"), &own), None);
         assert_eq!(quota(&WorkloadFacts::default(), &own), None);
     }
