@@ -147,6 +147,10 @@ pub struct SizingStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_length: Option<i64>,
 
+    /// Digest of what was asked for; the choice is made anew when it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+
     /// The arithmetic: what was chosen, what it needs, what was free, what would fit otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,

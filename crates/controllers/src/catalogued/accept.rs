@@ -41,7 +41,12 @@ pub fn accept(asked: &Asked<'_>, known: &dyn Lookup) -> Result<ServingPlan, Reje
     let claims = claim_modes(asked.claims(), |claim| known.claim(namespace, claim));
     request(asked, sizing, claims, known.operator_namespace())
         .and_then(ServingPlan::new)
-        .map_err(|errors| invalid(asked, errors))
+        .map_err(|errors| {
+            invalid(
+                asked,
+                errors.into_iter().map(|error| placed(asked, error)).collect(),
+            )
+        })
 }
 
 /// What has to be read before anything can be sized.
@@ -86,6 +91,7 @@ fn sized(
 ) -> Result<Sizing, Rejection> {
     let standing = asked.standing.and_then(|standing| {
         Some(Standing {
+            asked: standing.asked.as_deref()?,
             gpu_product: standing.gpu_type.as_deref()?,
             gpus: u32::try_from(standing.gpus?).ok()?,
         })
@@ -145,6 +151,36 @@ fn check_token(asked: &Asked<'_>, sizing: &Sizing, known: &dyn Lookup) -> Result
         ));
     }
     Ok(())
+}
+
+/// Fields below `spec.serving` that have the names of an `LLMModel`'s or an `LLMDeployment`'s.
+const OPTIONS: [&str; 16] = [
+    "access",
+    "args",
+    "disruptionBudget",
+    "engine",
+    "env",
+    "image",
+    "imagePullSecrets",
+    "nodeSelector",
+    "port",
+    "priorityClassName",
+    "resources",
+    "runtimeClassName",
+    "source",
+    "storage",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+];
+
+/// The error at the field of this kind.
+fn placed(asked: &Asked<'_>, error: FieldError) -> FieldError {
+    match error.root() {
+        "modelName" => FieldError::new(asked.model_field, error.message),
+        "gpu" => FieldError::new(asked.gpus_field, error.message),
+        root if OPTIONS.contains(&root) => error.under("serving"),
+        _ => error,
+    }
 }
 
 fn invalid(asked: &Asked<'_>, errors: Vec<FieldError>) -> Rejection {

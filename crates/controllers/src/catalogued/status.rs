@@ -22,6 +22,7 @@ pub fn sizing(plan: Option<&ServingPlan>, stored: Option<&SizingStatus>) -> Opti
         gpus: i32::try_from(sizing.gpus).ok(),
         gpu_type: Some(sizing.gpu_product.clone()),
         context_length: i64::try_from(sizing.max_model_len).ok(),
+        asked: Some(sizing.asked.clone()),
         explanation: Some(same.map_or_else(|| sizing.arithmetic.to_string(), str::to_owned)),
     })
 }

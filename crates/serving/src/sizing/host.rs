@@ -20,10 +20,11 @@ pub fn cpus(gpus: u32) -> u32 {
     gpus.saturating_add(2)
 }
 
-/// Memory of the container: 4 GiB and 4 GiB more per GPU for the processes, and the shared memory, which counts as theirs. Weights are
-/// mapped from files, whose pages the kernel may drop, so they are not counted; a machine with one L4 and 16 GiB holds its share.
+/// Memory of the container: 6 GiB and 6 GiB more per GPU for the processes, and the shared memory, which counts as theirs. It is a
+/// limit too, so it has to hold Python, CUDA's context and the compiler's workers at their peak. Weights are mapped from files, whose
+/// pages the kernel may drop, so they are not counted; a machine with one L4 and 16 GiB holds its share.
 pub fn memory_bytes(gpus: u32) -> u64 {
-    let processes = (4 + 4 * u64::from(gpus)).saturating_mul(GIB);
+    let processes = (6 + 6 * u64::from(gpus)).saturating_mul(GIB);
     processes.saturating_add(shared_memory_bytes(gpus))
 }
 
@@ -43,11 +44,11 @@ mod tests {
     fn numbers_of_usual_machines() {
         assert_eq!(
             (cpus(1), memory_bytes(1) >> 30, shared_memory_bytes(1)),
-            (3, 8, 0)
+            (3, 12, 0)
         );
         assert_eq!(
             (cpus(8), memory_bytes(8) >> 30, shared_memory_bytes(8) >> 30),
-            (10, 52, 16)
+            (10, 70, 16)
         );
         assert_eq!(claim_bytes(141_100_000_000) >> 30, 160);
         assert!(claim_bytes(u64::MAX) > 0 && memory_bytes(u32::MAX) > 0);

@@ -50,7 +50,7 @@ fn the_documents_example_is_complete() {
     assert_eq!(sizing.args, ["--max-model-len", "8192"]);
     assert_eq!(sizing.shm_bytes >> 30, 8);
     assert_eq!(sizing.claim_bytes >> 30, 160);
-    assert_eq!((sizing.cpus, sizing.memory_bytes >> 30), (6, 28));
+    assert_eq!((sizing.cpus, sizing.memory_bytes >> 30), (6, 38));
     // 10 minutes and 131.4 GiB at 50 MiB/s.
     assert_eq!(sizing.startup_seconds, 3_300);
     assert!((50..60).contains(&sizing.concurrency), "{}", sizing.concurrency);
