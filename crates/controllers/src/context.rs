@@ -19,6 +19,7 @@ use crate::{
     caches::{Caches, gpu_nodes},
     catalogued::token::Token,
     lookup::{Absent, Lookup, look_up},
+    serving_kind::promised::Promises,
 };
 
 /// What is told beside a status.
@@ -67,6 +68,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// Where a reconcile of something else is asked for, when what one has found out concerns it.
     pub queue: WorkQueue,
+    /// What keeps promises of latency.
+    pub promises: Promises,
     /// The namespace in which the operator runs.
     pub operator_namespace: String,
 }

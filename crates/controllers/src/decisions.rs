@@ -15,6 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Client, Resource};
 use reconcile::{CacheSpec, Metrics, RawObject, WatchCache, Watches, WorkQueue, cache::Namespaces};
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use crate::kinds::{
     AI_DEPLOYMENT_LABEL, AI_LLM_MODEL_LABEL, DYNAMO_GRAPH_DEPLOYMENT_LABEL, LLM_DEPLOYMENT_LABEL,
@@ -33,6 +34,7 @@ pub struct Number {
 /// See the module.
 pub struct StatusDecisions {
     kinds: Vec<(&'static str, Arc<WatchCache<Option<Number>>>)>,
+    any: watch::Receiver<bool>,
     _watches: Watches,
 }
 
@@ -48,21 +50,30 @@ impl StatusDecisions {
         // Nobody is woken, and what is cached here is counted where the leader caches it.
         let (queue, metrics) = (WorkQueue::new(), Metrics::new());
         let mut watches = Watches::new(client.clone(), namespaces, queue, metrics);
+        let (found, any) = watch::channel(false);
+        let found = Arc::new(found);
         let kinds = vec![
-            (LLM_DEPLOYMENT_LABEL, watches.start(numbers::<LLMDeployment>())),
-            (AI_DEPLOYMENT_LABEL, watches.start(numbers::<AIDeployment>())),
-            (AI_LLM_MODEL_LABEL, watches.start(numbers::<LLMModel>())),
+            (
+                LLM_DEPLOYMENT_LABEL,
+                watches.start(numbers::<LLMDeployment>(&found)),
+            ),
+            (
+                AI_DEPLOYMENT_LABEL,
+                watches.start(numbers::<AIDeployment>(&found)),
+            ),
+            (AI_LLM_MODEL_LABEL, watches.start(numbers::<LLMModel>(&found))),
             (
                 MODEL_DEPLOYMENT_LABEL,
-                watches.start(numbers::<ModelDeployment>()),
+                watches.start(numbers::<ModelDeployment>(&found)),
             ),
             (
                 DYNAMO_GRAPH_DEPLOYMENT_LABEL,
-                watches.start(numbers::<DynamoGraphDeployment>()),
+                watches.start(numbers::<DynamoGraphDeployment>(&found)),
             ),
         ];
         Self {
             kinds,
+            any,
             _watches: watches,
         }
     }
@@ -71,6 +82,11 @@ impl StatusDecisions {
     pub fn of(&self, namespace: &str, kind: &str, name: &str) -> Option<Number> {
         let (_, cache) = self.kinds.iter().find(|(label, _)| *label == kind)?;
         *cache.get(namespace, name)?
+    }
+
+    /// Whether there ever was a number.
+    pub fn any(&self) -> watch::Receiver<bool> {
+        self.any.clone()
     }
 
     /// All numbers of a namespace, with kind and name.
@@ -90,8 +106,14 @@ impl StatusDecisions {
     }
 }
 
-fn numbers<K: Resource<DynamicType = ()>>() -> CacheSpec<Option<Number>> {
-    CacheSpec::raw::<K>(number).optional()
+fn numbers<K: Resource<DynamicType = ()>>(found: &Arc<watch::Sender<bool>>) -> CacheSpec<Option<Number>> {
+    let found = found.clone();
+    CacheSpec::raw::<K>(number).optional().on_change(move |change| {
+        if change.new.is_some_and(Option::is_some) {
+            found.send_if_modified(|found| !std::mem::replace(found, true));
+        }
+        Vec::new()
+    })
 }
 
 /// Reads no more than the number: a status that cannot be read otherwise still tells it.

@@ -15,7 +15,9 @@ use reconcile::{
     Applier, EventRecorder, Metrics, Runner, StatusWriter, Watches, WorkQueue,
     cache::{Namespaces, WatchState},
 };
-use tokio_util::sync::CancellationToken;
+use scraper::Scraper;
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     ai_model_map::reconcile::AIModelMapReconciler,
@@ -27,7 +29,8 @@ use crate::{
     context::Context,
     llm_model::reconcile::LLMModelReconciler,
     nvidia_gpu_llm::reconcile::NvidiaGpuLlmReconciler,
-    serving_kind::reconcile::ServingReconciler,
+    scaling::{CostWriter, Figures, MetricsApi, Pace, Scaling, Subjects, scale::ScaleWriter},
+    serving_kind::{promised::Promises, reconcile::ServingReconciler},
 };
 
 /// What may be said about how the operator runs.
@@ -47,6 +50,8 @@ pub struct Options {
     pub allow_protected_node_labels: bool,
     /// Name of this replica, the reporting instance of its Events.
     pub identity: String,
+    /// Where the external metrics API stands.
+    pub metrics_api: watch::Receiver<MetricsApi>,
 }
 
 /// The operator of one leadership.
@@ -57,6 +62,8 @@ pub struct Operator {
     labelling: Arc<Labelling>,
     queue: WorkQueue,
     options: Options,
+    /// The scraper ends with the operator.
+    _scraping: DropGuard,
 }
 
 impl Operator {
@@ -71,6 +78,13 @@ impl Operator {
         );
         let manager = LabelManager::of_lease(&options.operator_namespace, &options.lease_name);
         let caches = Caches::start(&mut watches, manager.clone(), &options.operator_namespace);
+        let scraping = CancellationToken::new();
+        let scraper = Scraper::start(scraper::Options::default(), scraping.clone());
+        let promises = Promises::new(
+            Subjects::new(scraper, Figures::registered(metrics), Pace::default()),
+            options.metrics_api.clone(),
+            ScaleWriter::new(client.clone()),
+        );
         let context = Arc::new(Context {
             applier: Applier::new(client.clone(), caches.children()),
             status: StatusWriter::new(client.clone()),
@@ -82,6 +96,7 @@ impl Operator {
             ),
             metrics: metrics.clone(),
             queue: queue.clone(),
+            promises,
             operator_namespace: options.operator_namespace.clone(),
             caches,
         });
@@ -99,6 +114,7 @@ impl Operator {
             labelling,
             queue,
             options,
+            _scraping: scraping.drop_guard(),
         }
     }
 
@@ -122,7 +138,20 @@ impl Operator {
             .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))
             .with(NodeReconciler::new(self.labelling.clone()))
             .concurrency(self.options.workers);
-        let work = async { tokio::join!(runner.run(stop.clone()), self.resync(stop)) };
+        let scaling = Arc::new(Scaling::new(
+            self.context.promises.subjects.clone(),
+            self.context.clone(),
+            CostWriter::new(self.client.clone()),
+            self.queue.clone(),
+        ));
+        let work = async {
+            tokio::join!(
+                runner.run(stop.clone()),
+                scaling.run(stop.clone()),
+                self.follow_metrics_api(stop.clone()),
+                self.resync(stop)
+            )
+        };
         tokio::select! {
             _ = work => {}
             () = self.labelling.make_up() => {}
@@ -153,6 +182,19 @@ impl Operator {
             })
         });
         troubles.collect()
+    }
+
+    /// Wakes whoever scales when another way has to carry the numbers.
+    async fn follow_metrics_api(&self, stop: CancellationToken) {
+        let mut metrics_api = self.options.metrics_api.clone();
+        loop {
+            tokio::select! {
+                changed = metrics_api.changed() => if changed.is_err() { return },
+                () = stop.cancelled() => return,
+            }
+            self.queue
+                .add_all(self.context.promises.subjects.keys(), Duration::ZERO);
+        }
     }
 
     async fn resync(&self, stop: CancellationToken) {

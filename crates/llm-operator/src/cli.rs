@@ -124,6 +124,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub install: InstallArgs,
 
+    /// How decided numbers of replicas are served
+    #[command(flatten)]
+    pub external_metrics: ExternalMetricsArgs,
+
     /// Let node labelers set labels below kubernetes.io and k8s.io, on which kubelets and controllers act
     #[arg(long, env = "ALLOW_PROTECTED_NODE_LABELS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub allow_protected_node_labels: bool,
@@ -151,6 +155,31 @@ pub struct InstallArgs {
     /// Install or update the definition of `DynamoGraphDeployment` first too; one of that name that belongs to others is left alone
     #[arg(long, env = "INSTALL_OPTIONAL_CRDS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub install_optional_crds: bool,
+}
+
+/// How decided numbers of replicas reach autoscalers.
+#[derive(Debug, Args)]
+pub struct ExternalMetricsArgs {
+    /// Serve decided numbers of replicas as external.metrics.k8s.io. With `false`, or where another adapter serves that, they are set on /scale
+    #[arg(long = "external-metrics", env = "EXTERNAL_METRICS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub served: bool,
+
+    /// Address of that API, for the API server alone
+    #[arg(
+        long = "external-metrics-address",
+        env = "EXTERNAL_METRICS_ADDRESS",
+        default_value = "0.0.0.0:6443",
+        value_name = "IP:PORT"
+    )]
+    pub address: SocketAddr,
+
+    /// Name by which the API server reaches this process when it runs outside the cluster, for example `localhost`
+    #[arg(
+        long = "external-metrics-host",
+        env = "EXTERNAL_METRICS_HOST",
+        value_name = "HOST"
+    )]
+    pub host: Option<String>,
 }
 
 /// How log lines look.

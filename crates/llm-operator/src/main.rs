@@ -7,6 +7,7 @@ mod health;
 mod install;
 mod log_file;
 mod logging;
+mod metrics_api;
 mod models;
 mod readiness;
 mod render;

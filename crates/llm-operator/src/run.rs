@@ -5,7 +5,10 @@
 
 use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
 
-use controllers::operator::{Operator, Options};
+use controllers::{
+    operator::{Operator, Options},
+    scaling::MetricsApi,
+};
 use kube::Client;
 use reconcile::{
     Metrics,
@@ -13,12 +16,15 @@ use reconcile::{
     client::{ClientOptions, connect},
     lease::{Elector, HoldEnd, LeaseConfig},
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{LogFormat, RunArgs},
-    health, install, logging,
+    health, install, logging, metrics_api,
     readiness::{CacheReport, Readiness, Role},
 };
 
@@ -78,7 +84,23 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let client = connect(ClientOptions::default(), &metrics)
         .await
         .map_err(|error| error.to_string())?;
-    let outcome = lead(&args, &client, &metrics, &readiness, &stop).await;
+    let (leads, lead_known) = watch::channel(false);
+    let metrics_api = metrics_api::serve(
+        &args.external_metrics,
+        &client,
+        (&args.lease_namespace, namespaces(&args)),
+        lead_known,
+        stop.child_token(),
+    )
+    .await;
+    let process = Process {
+        client,
+        metrics,
+        readiness,
+        leads,
+        metrics_api,
+    };
+    let outcome = lead(&args, &process, &stop).await;
     stop.cancel();
     // A client that reads a page slowly does not keep the process alive either.
     if let Ok(Ok(Err(error))) = tokio::time::timeout(LAST_PAGES, pages).await {
@@ -88,20 +110,31 @@ async fn run(args: RunArgs) -> Result<(), String> {
     outcome
 }
 
+/// What lives as long as the process, whether it leads or not.
+struct Process {
+    client: Client,
+    metrics: Metrics,
+    readiness: Arc<Readiness>,
+    /// Whether it leads.
+    leads: watch::Sender<bool>,
+    /// Where the external metrics API stands.
+    metrics_api: watch::Receiver<MetricsApi>,
+}
+
 /// Waits for the lease, works while it holds, and gives it back.
-async fn lead(
-    args: &RunArgs,
-    client: &Client,
-    metrics: &Metrics,
-    readiness: &Arc<Readiness>,
-    stop: &CancellationToken,
-) -> Result<(), String> {
+async fn lead(args: &RunArgs, process: &Process, stop: &CancellationToken) -> Result<(), String> {
+    let Process {
+        client,
+        metrics,
+        readiness,
+        ..
+    } = process;
     // A variable that a manifest sets to nothing is not set.
     let identity = args.identity.clone().filter(|name| !name.is_empty());
     let identity = identity.unwrap_or_else(default_identity);
     if !args.leader_elect {
         metrics.set_leader(true);
-        return work(args, client, metrics, readiness, &identity, stop.clone()).await;
+        return work(args, process, &identity, stop.clone()).await;
     }
     let config = LeaseConfig {
         duration: args.lease_duration,
@@ -123,7 +156,7 @@ async fn lead(
     tracing::info!(identity, "leading");
     // The work is stopped first and the lease given back after it, so that nobody writes beside the next leader.
     let (work_stop, release) = (stop.child_token(), CancellationToken::new());
-    let work = work(args, client, metrics, readiness, &identity, work_stop);
+    let work = work(args, process, &identity, work_stop);
     let mut outcome = Ok(());
     let work = async {
         outcome = work.await;
@@ -145,35 +178,31 @@ async fn lead(
 /// The leader's part.
 async fn work(
     args: &RunArgs,
-    client: &Client,
-    metrics: &Metrics,
-    readiness: &Arc<Readiness>,
+    process: &Process,
     identity: &str,
     stop: CancellationToken,
 ) -> Result<(), String> {
+    let Process {
+        client,
+        metrics,
+        readiness,
+        leads,
+        metrics_api,
+    } = process;
     tokio::select! {
         installed = Box::pin(install::definitions(client, &args.install)) => installed?,
         () = stop.cancelled() => return Ok(()),
     }
-    let named: Vec<String> = args
-        .watch_namespace
-        .iter()
-        .filter(|name| !name.is_empty())
-        .cloned()
-        .collect();
-    let namespaces = if named.is_empty() {
-        Namespaces::All
-    } else {
-        Namespaces::Only(named)
-    };
+    leads.send_replace(true);
     let options = Options {
-        namespaces,
+        namespaces: namespaces(args),
         workers: usize::from(args.workers),
         resync_period: args.resync_period,
         operator_namespace: args.lease_namespace.clone(),
         lease_name: args.lease_name.clone(),
         allow_protected_node_labels: args.allow_protected_node_labels,
         identity: identity.to_owned(),
+        metrics_api: metrics_api.clone(),
     };
     let operator = Arc::new(Operator::start(client, metrics, options));
     let noted = operator.clone();
@@ -191,6 +220,16 @@ async fn work(
         () = deadline => tracing::warn!("some reconciles did not finish in {SHUTDOWN:?}; ending them"),
     }
     Ok(())
+}
+
+fn namespaces(args: &RunArgs) -> Namespaces {
+    let named = args.watch_namespace.iter().filter(|name| !name.is_empty());
+    let named: Vec<String> = named.cloned().collect();
+    if named.is_empty() {
+        Namespaces::All
+    } else {
+        Namespaces::Only(named)
+    }
 }
 
 /// The host's name and a random part: two processes of one host must not take each other for themselves.

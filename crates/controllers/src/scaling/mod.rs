@@ -20,12 +20,14 @@ pub mod planner;
 pub mod reasons;
 mod room;
 mod run;
+pub mod scale;
 pub mod snapshot;
 pub mod status;
 mod subject;
 mod subjects;
 #[cfg(test)]
 mod test_bed;
+pub mod transport;
 mod world;
 
 pub use board::Board;
@@ -39,4 +41,5 @@ pub use pace::Pace;
 pub use run::Scaling;
 pub use subject::{MetricsSource, Subject};
 pub use subjects::Subjects;
+pub use transport::MetricsApi;
 pub use world::{Room, World};

@@ -19,6 +19,13 @@ pub(crate) const NOT_EXPORTED: &str = "NotExported";
 /// Nothing is known of the engine's metrics.
 pub(crate) const NO_METRICS: &str = "NoMetrics";
 
+/// Zero replicas are asked for.
+pub(crate) const STOPPED: &str = "Stopped";
+/// Nothing was decided yet.
+pub(crate) const NOT_DECIDED: &str = "NotDecidedYet";
+/// Somebody else's autoscaler sets the replicas.
+pub(crate) const ANOTHER_AUTOSCALER: &str = "AnotherAutoscaler";
+
 /// The word of a planner's reason.
 pub const fn word(reason: Reason) -> &'static str {
     match reason {
@@ -43,7 +50,7 @@ pub(crate) fn follows(word: &str) -> bool {
 }
 
 /// Condition, word, meaning and way out.
-const TABLE: [(&str, &str, &str, &str); 13] = [
+const TABLE: [(&str, &str, &str, &str); 16] = [
     (
         SCALING_ACTIVE,
         "Enough",
@@ -97,6 +104,24 @@ const TABLE: [(&str, &str, &str, &str); 13] = [
         "Limited",
         "More replicas are needed than there may be; the message says what limits.",
         "Raise the most, add nodes, or raise the quota.",
+    ),
+    (
+        SCALING_ACTIVE,
+        STOPPED,
+        "No replicas are asked for, so nothing is scaled.",
+        "Raise the number of replicas to serve.",
+    ),
+    (
+        SCALING_ACTIVE,
+        NOT_DECIDED,
+        "No number of replicas was decided on yet.",
+        "Wait for some seconds.",
+    ),
+    (
+        SCALING_ACTIVE,
+        ANOTHER_AUTOSCALER,
+        "A HorizontalPodAutoscaler of somebody else sets the number of replicas; the promise is not followed.",
+        "Delete that autoscaler, or the promise.",
     ),
     (
         LATENCY_OBSERVABLE,

@@ -101,6 +101,11 @@ impl Subjects {
         entries.insert(entry.subject.key.clone(), entry);
     }
 
+    /// All of them.
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        self.0.entries.lock().keys().cloned().collect()
+    }
+
     /// The resource is gone, or promises nothing any more. Cheap when it never did.
     pub fn remove(&self, key: &ObjectKey) {
         let mut entries = self.0.entries.lock();
@@ -114,8 +119,7 @@ impl Subjects {
     }
 
     pub(super) fn clear(&self) {
-        let keys: Vec<ObjectKey> = self.0.entries.lock().keys().cloned().collect();
-        for key in &keys {
+        for key in &self.keys() {
             self.remove(key);
         }
     }

@@ -10,6 +10,8 @@ use serving::{
     plan::{ServingPlan, Workload},
 };
 
+use crate::{scaler::Scaler, scaling::transport::Carrier};
+
 /// Fields of a workload that an autoscaler sets.
 const SCALED: [&str; 1] = ["/spec/replicas"];
 
@@ -22,6 +24,25 @@ pub struct Present {
     pub no_autoscaler: bool,
     /// The hash of the Pods that another operator made and that go on running, from its annotation.
     pub adopted: Option<Box<str>>,
+}
+
+impl Present {
+    /// What carries the number of replicas; `scaler`: the autoscaler that targets the workload, a person's before ours.
+    pub fn of(carrier: Option<&Carrier>, scaler: Option<&Scaler>) -> Self {
+        let theirs = scaler.is_some_and(|scaler| scaler.made_for.is_none());
+        let (left_to_others, no_autoscaler) = match carrier {
+            // Ours goes with the promise, and the number is the spec's again.
+            None => (theirs, true),
+            Some(Carrier::Theirs(_) | Carrier::Scale(_)) => (true, true),
+            Some(Carrier::Autoscaler) => (scaler.is_some(), false),
+            Some(Carrier::Undecided) => (scaler.is_some(), scaler.is_none()),
+        };
+        Self {
+            scaled: left_to_others,
+            no_autoscaler,
+            adopted: None,
+        }
+    }
 }
 
 /// The plan's children in the order in which they are applied.

@@ -7,6 +7,7 @@
 pub mod desired;
 mod expecting;
 pub mod observe;
+pub mod promised;
 pub mod reconcile;
 pub mod rejection;
 pub mod status;

@@ -18,6 +18,7 @@ use super::{
     desired::{Present, desired},
     expecting::Expecting,
     observe::{Observation, observe},
+    promised::{Promised, promised},
     rejection::Rejection,
     status::{self, Outcome, Seen, ServingStatus},
 };
@@ -70,6 +71,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
         let cache = K::cache(&context.caches);
         let Some(resource) = cache.get(&key.namespace, &key.name) else {
             self.expecting.forget(key);
+            context.promises.subjects.remove(key);
             return context.gone_or_unreadable(cache, key);
         };
         if resource.meta().deletion_timestamp.is_some() {
@@ -85,8 +87,12 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
         if self.expecting.waits(key, missing, resource.status().is_some()) {
             return Ok(Next::RequeueAfter(REFERENT_PATIENCE));
         }
+        let promised = accepted
+            .as_ref()
+            .ok()
+            .and_then(|plan| promised(context, key, &*resource, plan, scaler.as_deref()));
         let applied = match &accepted {
-            Ok(plan) => Some(make::<K>(context, plan, scaler.as_deref()).await),
+            Ok(plan) => Some(make::<K>(context, plan, promised.as_ref(), scaler.as_deref()).await),
             Err(_) => None,
         };
         let now = Timestamp::now();
@@ -96,6 +102,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             applied: applied.as_ref().map(|applied| applied.as_ref().map(|_| ())),
             observed: &observed,
             scaler: scaler.as_deref(),
+            promised: promised.as_ref(),
         };
         let (status, seen) = status::status(&*resource, &outcome, now);
         write(context, key, &*resource, status, &seen).await?;
@@ -109,6 +116,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
 async fn make<K: ServingKind>(
     context: &Context,
     plan: &ServingPlan,
+    promised: Option<&Promised>,
     scaler: Option<&Scaler>,
 ) -> Result<Done, ApplyError> {
     let Identity {
@@ -121,12 +129,18 @@ async fn make<K: ServingKind>(
     };
     let gone = context.applier.prune_unlabelled(uid, &leftovers).await?;
     let present = Present {
-        scaled: scaler.is_some(),
-        no_autoscaler: scaler.is_some_and(|scaler| scaler.made_for.is_none()),
-        adopted: workload.and_then(|child| child.head.adopted.clone()),
+        adopted: workload.as_ref().and_then(|child| child.head.adopted.clone()),
+        ..Present::of(promised.and_then(|promised| promised.carrier.as_ref()), scaler)
     };
     let mut done = apply(&context.applier, uid, &desired(plan, &present)?, &[]).await?;
     done.add_pruned(gone);
+    let asked = workload.map(|child| child.facts.desired);
+    let to_set = promised.and_then(|promised| promised.to_set(asked?));
+    if let Some(replicas) = to_set {
+        let scale = &context.promises.scale;
+        let set = scale.set(K::WORKLOAD, namespace, &plan.name, replicas).await;
+        set.map_err(|error| ApplyError::classify(K::WORKLOAD.as_str(), namespace, &plan.name, error))?;
+    }
     Ok(done)
 }
 

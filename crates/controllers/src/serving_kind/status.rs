@@ -11,7 +11,12 @@ use reconcile::{
 };
 use serving::plan::ServingPlan;
 
-use super::{ServingKind, observe::Observation, rejection::Rejection};
+use super::{
+    ServingKind,
+    observe::Observation,
+    promised::{Promised, without_stale},
+    rejection::Rejection,
+};
 use crate::{reason::Reason, scaler::Scaler};
 
 /// What the status of every serving kind says; the kind adds its own words and leaves out what it has no field for.
@@ -70,6 +75,8 @@ pub struct Outcome<'a> {
     pub observed: &'a Observation,
     /// What sets the number of replicas, if it is not the spec.
     pub scaler: Option<&'a Scaler>,
+    /// What stands about a promise.
+    pub promised: Option<&'a Promised>,
 }
 
 impl Outcome<'_> {
@@ -114,11 +121,13 @@ pub fn status<'a, K: ServingKind>(
     let scaler = outcome
         .scaler
         .map(|scaler| scaler.sentence(resource.replicas(), K::REPLICAS_FIELD));
-    let findings = [
+    let (scaling, promise) = scaling(outcome, &stored, generation);
+    let mut findings = vec![
         accepted(&outcome.accepted, generation),
         applied(outcome.applied.as_ref(), observation.made, scaler, generation),
         ready(outcome, generation),
     ];
+    findings.extend(promise);
     let (reason, state) = match &obstacle {
         Some((reason, _, state)) => (*reason, *state),
         // While old Pods serve and the new version does not come up, the cause is the rollout's.
@@ -154,10 +163,23 @@ pub fn status<'a, K: ServingKind>(
             Some(plan) => plan.gpu.as_ref().map(serving::gpu::GpuRequest::summary),
             None => stored.gpu,
         },
-        scaling: None,
-        conditions: conditions::merge(&stored.conditions, &findings, now),
+        scaling,
+        conditions: conditions::merge(&without_stale(&stored.conditions, &findings), &findings, now),
     };
     (status, seen)
+}
+
+/// What is told of a promise. While the spec is not accepted, what was told stays.
+fn scaling(
+    outcome: &Outcome<'_>,
+    stored: &ServingStatus,
+    generation: i64,
+) -> (Option<ScalingStatus>, Vec<Finding>) {
+    match outcome.promised {
+        Some(promised) => promised.told(stored.scaling.as_ref(), generation),
+        None if outcome.accepted.is_err() => (stored.scaling.clone(), Vec::new()),
+        None => (None, Vec::new()),
+    }
 }
 
 /// The status of a resource that is being deleted, while its children go.
@@ -326,6 +348,7 @@ mod tests {
             applied: Some(Err(error)),
             observed: &observed,
             scaler: None,
+            promised: None,
         };
         let (status, seen) = status(&deployment, &outcome, Timestamp::UNIX_EPOCH);
         assert_eq!(seen.failed, seen.trouble.is_some());

@@ -93,11 +93,7 @@ async fn a_model_deployment_has_pods_with_stable_names() {
         .await
         .unwrap();
     assert!(map.data.unwrap()["engine.yaml"].contains("tensor-parallel-size: 4"));
-    let autoscaler = space
-        .api::<HorizontalPodAutoscaler>()
-        .get("llama-3-70b")
-        .await
-        .unwrap();
+    let autoscaler: HorizontalPodAutoscaler = space.wait("it exists", "llama-3-70b", |_| true).await;
     assert_eq!(
         (autoscaler.spec.min_replicas, autoscaler.spec.max_replicas),
         (Some(4), 16)

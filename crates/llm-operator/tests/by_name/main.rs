@@ -10,7 +10,7 @@ use testkit::{Cluster, NodeOptions, NodeSpec, node::Speed};
 
 /// Six nodes of 8 x H100: enough for the documents' examples side by side. Weights of 131 GiB load in a moment.
 async fn bed() -> &'static Bed {
-    common::bed_with(|| {
+    let build = || {
         let nodes = ["gpu-0", "gpu-1", "gpu-2", "gpu-3", "gpu-4", "gpu-5"];
         let cluster = Cluster::builder().node_options(NodeOptions {
             speed: Speed::loading(1000.0),
@@ -19,6 +19,6 @@ async fn bed() -> &'static Bed {
         nodes
             .into_iter()
             .fold(cluster, |cluster, name| cluster.node(NodeSpec::h100(name, 8)))
-    })
-    .await
+    };
+    common::bed_running(build, &common::EXTERNAL_METRICS).await
 }

@@ -41,6 +41,7 @@ pub async fn install(cluster: &Cluster, with_crds: bool) {
         "config/rbac/cluster_role.yaml",
         "config/rbac/cluster_role_binding.yaml",
         "config/rbac/leader_election_role.yaml",
+        "config/rbac/external_metrics_role.yaml",
     ] {
         documents.push(std::fs::read_to_string(root.join(file)).unwrap());
     }
@@ -98,6 +99,8 @@ pub fn spawn_operator(access: &Access, name: &str, args: &[&str]) -> Operator {
             name,
         ])
         .args(args.iter().copied())
+        // Tests of that say so; the others share this machine's ports.
+        .env("EXTERNAL_METRICS", "false")
         .kubeconfig(&kubeconfig)
         .env(
             "LOG_LEVEL",
@@ -142,11 +145,27 @@ pub async fn bed() -> &'static Bed {
 
 /// The shared bed; the first caller of a program decides how it is built.
 pub async fn bed_with(build: impl FnOnce() -> ClusterBuilder) -> &'static Bed {
+    bed_running(build, &[]).await
+}
+
+/// What an operator outside the cluster needs to serve external metrics to it.
+pub const EXTERNAL_METRICS: [&str; 6] = [
+    "--external-metrics",
+    "true",
+    "--external-metrics-address",
+    "127.0.0.1:0",
+    "--external-metrics-host",
+    "localhost",
+];
+
+/// As [`bed_with`], with more to say to the operator.
+pub async fn bed_running(build: impl FnOnce() -> ClusterBuilder, args: &[&str]) -> &'static Bed {
     BED.get_or_init(|| async {
         let cluster = build().start().await.unwrap();
         install(&cluster, true).await;
         let access = operator_access(&cluster).await;
-        let operator = start_operator(&access, "shared", &["--leader-elect", "false"]).await;
+        let args: Vec<&str> = ["--leader-elect", "false"].iter().chain(args).copied().collect();
+        let operator = start_operator(&access, "shared", &args).await;
         Bed { cluster, operator }
     })
     .await

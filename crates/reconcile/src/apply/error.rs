@@ -162,7 +162,7 @@ impl ApplyError {
     }
 
     /// Sorts an answer of the API server to a write of `kind` `namespace`/`name`.
-    pub(crate) fn classify(kind: &str, namespace: &str, name: &str, error: kube::Error) -> Self {
+    pub fn classify(kind: &str, namespace: &str, name: &str, error: kube::Error) -> Self {
         let (kind, name) = (kind.to_owned(), name.to_owned());
         let kube::Error::Api(status) = error else {
             return Self::Retryable {
