@@ -4,10 +4,10 @@
 
 use api::shared::Engine;
 use serving::{
-    catalogue::{Entry, Precision},
+    catalogue::{Catalogue, Precision},
     field_error::FieldError,
     plan::ServingPlan,
-    sizing::{Ask, NodeGpus, Sizing, SizingError, Standing, size},
+    sizing::{Ask, NodeGpus, Sizing, SizingError, Standing, size, size_source},
     source::ModelSource,
 };
 
@@ -28,14 +28,8 @@ use crate::{
 pub fn accept(asked: &Asked<'_>, known: &dyn Lookup) -> Result<ServingPlan, Rejection> {
     let parsed = parse(asked).map_err(|errors| invalid(asked, errors))?;
     let catalogue = known.catalogue();
-    let entry = catalogue.find(asked.model).map_err(|unknown| {
-        Rejection::referent(
-            Reason::UnknownModel,
-            format!("spec.{}: {unknown}", asked.model_field),
-        )
-    })?;
     let nodes = known.gpu_nodes();
-    let sizing = sized(asked, entry, &parsed, nodes.as_deref())?;
+    let sizing = sized(asked, &catalogue, &parsed, nodes.as_deref())?;
     check_token(asked, &sizing, known)?;
     let namespace = &asked.identity.namespace;
     let claims = claim_modes(asked.claims(), |claim| known.claim(namespace, claim));
@@ -85,7 +79,7 @@ fn parse(asked: &Asked<'_>) -> Result<Parsed, Vec<FieldError>> {
 
 fn sized(
     asked: &Asked<'_>,
-    entry: &Entry,
+    catalogue: &Catalogue,
     parsed: &Parsed,
     nodes: Option<&[NodeGpus]>,
 ) -> Result<Sizing, Rejection> {
@@ -108,7 +102,16 @@ fn sized(
         nodes,
         standing,
     };
-    size(entry, &ask).map_err(|error| refused(asked, &error))
+    let sized = match (catalogue.find(asked.model), &parsed.source) {
+        (Ok(entry), _) => size(entry, &ask),
+        // A source of one's own may be weights that nobody has described.
+        (Err(_), Some(source)) => size_source(catalogue, asked.model, source, &ask),
+        (Err(unknown), None) => {
+            let sentence = format!("spec.{}: {unknown}", asked.model_field);
+            return Err(Rejection::referent(Reason::UnknownModel, sentence));
+        }
+    };
+    sized.map_err(|error| refused(asked, &error))
 }
 
 /// Whose fault it is: a field's, the GPUs' or the cluster's.

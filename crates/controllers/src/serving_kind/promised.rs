@@ -8,7 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use api::shared::ScalingStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use reconcile::{ObjectKey, conditions::Finding};
-use serving::plan::{ScalingPlan, ServingPlan};
+use serving::{
+    catalogue::Catalogue,
+    plan::{ScalingPlan, ServingPlan},
+    sizing::{Ask, size},
+    source::ModelSource,
+};
 use tokio::sync::watch;
 
 use super::{ServingKind, status::finding};
@@ -85,10 +90,6 @@ pub fn promised<K: ServingKind>(
     let ours = carrier
         .as_ref()
         .is_some_and(|carrier| !matches!(carrier, Carrier::Theirs(_)));
-    let expectation = || match plan.sizing.as_deref() {
-        Some(sizing) => Expectation::from(&sizing.performance),
-        None => Expectation::default(),
-    };
     let stored = resource.stored().scaling;
     let subject = ours
         .then(|| {
@@ -97,7 +98,7 @@ pub fn promised<K: ServingKind>(
                 K::POD_OWNER,
                 plan,
                 K::GPU_COUNT_FIELD,
-                expectation(),
+                expectation(plan, &*context.caches.catalogue.get()),
                 stored,
             )
         })
@@ -112,6 +113,28 @@ pub fn promised<K: ServingKind>(
         carrier,
         decided: board.decision(K::POD_OWNER, &key.namespace, &key.name),
     })
+}
+
+/// What is expected of a model: by its sizing, else by what the catalogue knows of its name, on GPUs of a type that is said.
+fn expectation(plan: &ServingPlan, catalogue: &Catalogue) -> Expectation {
+    let known = || {
+        let gpu = plan.gpu.as_ref()?;
+        let names = plan.source.iter().map(ModelSource::model_name);
+        let mut names = names.chain([plan.model_name.as_str()]);
+        let entry = names.find_map(|name| catalogue.recognize(name))?.entry;
+        let ask = Ask {
+            gpu_type: Some(gpu.product.as_deref()?),
+            gpus: Some(gpu.count),
+            ..Ask::default()
+        };
+        Some(size(entry, &ask).ok()?.performance)
+    };
+    let performance = plan.sizing.as_deref().map(|sizing| sizing.performance);
+    performance
+        .or_else(known)
+        .map_or_else(Expectation::default, |performance| {
+            Expectation::from(&performance)
+        })
 }
 
 impl Promised {

@@ -107,6 +107,7 @@ impl ServingPlan {
             sizing: request.sizing,
             gpu: request.gpu,
             model_name: request.model.name,
+            source: request.model.source,
         })
     }
 }

@@ -28,6 +28,7 @@ use crate::{
     quantity::Quantity,
     request::{Access, Identity, PodForm, ServiceKind},
     sizing::Sizing,
+    source::ModelSource,
     template::Template,
 };
 
@@ -76,6 +77,8 @@ pub struct ServingPlan {
     pub gpu: Option<GpuRequest>,
     /// The model's name for clients.
     pub model_name: String,
+    /// Where the weights come from, when that is said.
+    pub source: Option<ModelSource>,
 }
 
 /// What runs the Pods. Families with other workloads add variants.
