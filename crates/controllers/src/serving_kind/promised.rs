@@ -98,7 +98,7 @@ pub fn promised<K: ServingKind>(
                 K::POD_OWNER,
                 plan,
                 K::GPU_COUNT_FIELD,
-                expectation(plan, &*context.caches.catalogue.get()),
+                expectation(plan, &context.caches.catalogue.get()),
                 stored,
             )
         })
