@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_hours(1);
 #[derive(Debug, thiserror::Error)]
 enum KeepError {
     /// A write failed.
-    #[error("{what} cannot be written: {source}")]
+    #[error("{what} cannot be written: {}", words(source))]
     Write { what: String, source: Box<kube::Error> },
     /// No certificate.
     #[error("no certificate can be made: {0}")]
@@ -156,7 +156,7 @@ impl Keeper {
             Ok(_) => None,
             Err(error) => {
                 tracing::warn!("external metrics: {error}; trying again");
-                if !is_forbidden(&error) {
+                if !needs_somebody(&error) {
                     // What passes by itself says nothing about where the API stands.
                     return;
                 }
@@ -259,7 +259,7 @@ impl Keeper {
             (Step::Promote, Some(stored @ Stored { next: Some(next), .. })) => stored.promoted(next),
             _ => Stored::replaced(stored.as_ref(), &self.pair(now)?),
         };
-        tracing::info!("external metrics: certificate step {step:?}");
+        tracing::info!(?step, "external metrics: the serving certificate is renewed");
         let version = existing.and_then(ResourceExt::resource_version);
         let object = claim::secret(&self.kept.secret, &data, version);
         self.apply::<Secret>(self.namespaced(), &self.kept.secret, &object)
@@ -345,12 +345,21 @@ fn refusal<K>(seen: &Seen<K>) -> Option<String> {
     }
 }
 
-fn is_forbidden(error: &KeepError) -> bool {
+/// A right is missing, or the namespace. Other failures pass by themselves.
+fn needs_somebody(error: &KeepError) -> bool {
     match error {
         KeepError::Write { source, .. } => {
-            matches!(&**source, kube::Error::Api(status) if status.code == 403)
+            matches!(&**source, kube::Error::Api(status) if [403, 404].contains(&status.code))
         }
         KeepError::Make(_) => false,
+    }
+}
+
+/// The API server's own words, without what surrounds them on the wire.
+fn words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
     }
 }
 

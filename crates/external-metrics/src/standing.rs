@@ -1,5 +1,7 @@
 //! Where the API stands, for whoever has to choose how numbers reach the workloads. Pure.
 
+use std::fmt;
+
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 
 use crate::claim::{self, Place};
@@ -26,6 +28,21 @@ pub enum Standing {
         /// What is missing and what to do, in one sentence.
         why: String,
     },
+}
+
+/// For the log.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("not served yet"),
+            Self::Ours { available: true } => f.write_str("served by this operator"),
+            Self::Ours { available: false } => {
+                f.write_str("led to this operator, but the API server does not reach it (yet)")
+            }
+            Self::HeldBy { service } => write!(f, "served by {service}, which is left alone"),
+            Self::NotPermitted { why } => write!(f, "cannot be served: {why}"),
+        }
+    }
 }
 
 /// What is seen becomes a standing. `blocked`: why our own part could not be done.

@@ -280,7 +280,7 @@ async fn follow_standing(
         told.send_if_modified(|last| {
             let differs = *last != now;
             if differs {
-                tracing::info!("external metrics: {now:?}");
+                tracing::info!("external metrics: {now}");
                 *last = now;
             }
             differs

@@ -86,9 +86,9 @@ pub struct Decision {
 impl Decision {
     pub(super) fn explain(mut self) -> Self {
         let (i, c) = (&self.inputs, &self.capacity);
-        let n = self.replicas;
+        let n = counted(self.replicas);
         let ready = format!(
-            "{:.1} requests/s arrive, ready for {:.1} in {:.0} s at {:.2} per replica (limit: {})",
+            "{:.1} requests/s arrive, {:.1}/s may arrive by the time that a new replica serves ({:.0} s), and one replica sustains {:.2}/s (limited by {})",
             i.arrivals,
             i.ready_for,
             i.startup_seconds,
@@ -96,37 +96,43 @@ impl Decision {
             c.bound.words()
         );
         self.message = match self.reason {
-            Reason::Enough => format!("{n} replicas: {ready}"),
-            Reason::RateRises => format!("{n} replicas instead of {}: {ready}", i.current),
+            Reason::Enough => format!("{n}: {ready}"),
+            Reason::RateRises => format!("{n} instead of {}: {ready}", i.current),
             Reason::QueueGrows => format!(
-                "{n} replicas instead of {}: {:.0} requests are inside, {:.0} of them waiting, and a replica holds {:.0} within the targets",
+                "{n} instead of {}: {:.0} requests are inside, {:.0} of them waiting, and one replica holds {:.0} within the targets",
                 i.current, i.in_flight, i.waiting, c.concurrency
             ),
-            Reason::RateFalls => format!("{n} replicas are enough instead of {}: {ready}", i.current),
+            Reason::RateFalls => format!("{n} instead of {}, which is enough: {ready}", i.current),
             Reason::WaitsToShrink => {
-                format!("{n} replicas stay until fewer have been enough for a while: {ready}")
+                format!("{n} as before, until fewer have been enough for a while: {ready}")
             }
             Reason::ScrapeFailed => format!(
-                "{n} replicas stay: {} of {} replicas could not be scraped, so none is taken away",
+                "{n} as before: {} of {} replicas could not be scraped, so none is taken away",
                 i.unseen,
                 i.unseen + i.scraped
             ),
             Reason::NotObservable => {
-                format!("{n} replicas stay: the engine exports neither requests nor latency")
+                format!("{n} as before: the engine exports neither requests nor latency")
             }
             Reason::Unreachable => {
                 let (bound, seconds) = c.unreachable.unwrap_or((Bound::PerToken, 0.0));
                 format!(
-                    "{n} replicas: no number of replicas reaches the target for {}; a replica without load takes {:.1} ms already. Use a faster GPU, a smaller model or a higher target",
+                    "{n}: no number of replicas reaches the target for {}; a replica without load takes {:.1} ms already. Use a faster GPU, a smaller model or a higher target",
                     bound.words(),
                     seconds * 1000.0
                 )
             }
             Reason::Limited => format!(
-                "{n} replicas, the most there may be; {:.1} are needed: {ready}",
+                "{n}, the most there may be; {:.1} are needed: {ready}",
                 i.for_rate.max(i.for_queue).max(i.for_throughput)
             ),
         };
         self
     }
+}
+
+/// `1 replica`, `2 replicas`.
+fn counted(replicas: u32) -> String {
+    let plural = if replicas == 1 { "" } else { "s" };
+    format!("{replicas} replica{plural}")
 }

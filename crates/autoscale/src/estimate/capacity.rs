@@ -46,7 +46,7 @@ impl Bound {
             Self::Ttft => "time to first token",
             Self::Cache => "key-value cache",
             Self::Sequences => "concurrent requests",
-            Self::Stability => "stable queues",
+            Self::Stability => "growing queues",
         }
     }
 }

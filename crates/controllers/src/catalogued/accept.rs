@@ -148,7 +148,7 @@ fn check_token(asked: &Asked<'_>, sizing: &Sizing, known: &dyn Lookup) -> Result
             Reason::TokenMissing,
             format!(
                 "{} is gated: accept its licence at its hub, then `kubectl create secret generic {SECRET} \
-                 --namespace {namespace} --from-literal={KEY}=<your token>`; or choose a model that is not",
+                 --namespace {namespace} --from-literal={KEY}=<your token>`; or name a model that needs no token (`llm-operator models` tells)",
                 sizing.model,
             ),
         ));

@@ -92,11 +92,14 @@ pub(super) fn request(
     })
 }
 
-/// A claim must hold the files that are downloaded into it.
+/// A claim must hold the files that are downloaded into it, where their size is known.
 fn too_small(storage: &StorageRequest, sizing: &Sizing) -> Option<FieldError> {
     let ClaimRequest::New { size, .. } = &storage.claim else {
         return None;
     };
+    if sizing.guessed {
+        return None;
+    }
     let files = Quantity::from_bytes(sizing.files_bytes);
     (*size < files).then(|| {
         let message = format!(

@@ -174,6 +174,9 @@ fn sentence(decision: &str, reason: Reason, sight: &Sight, bounded: &Bounded) ->
             &counts
         });
     }
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
     sentence
 }
 

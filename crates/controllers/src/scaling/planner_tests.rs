@@ -154,7 +154,7 @@ fn load_raises_the_number_and_what_limits_is_named() {
     assert!(
         limited
             .message
-            .ends_with("; free GPUs that exist are enough for 3 replicas; add nodes or free some"),
+            .ends_with("; free GPUs that exist are enough for 3 replicas; add nodes or free some."),
         "{}",
         limited.message
     );

@@ -44,7 +44,8 @@ pub fn findings(decided: &Decided, status: &ScalingStatus, generation: i64) -> [
         Latency::Unknown => (
             None,
             reasons::NOT_SEEN,
-            "No replica has told such times yet.".to_owned(),
+            "No replica has told the promised times yet; engines tell them once they have answered a request."
+                .to_owned(),
         ),
         Latency::Exported => (
             Some(true),
