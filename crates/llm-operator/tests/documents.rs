@@ -61,8 +61,8 @@ async fn two_yaml_files_become_a_served_model() {
         .unwrap();
 
     for kind in [
+        // The plain plural is also ai.example.com's, whose name comes first.
         "llmmodels.llm.example.com",
-        "llmmodels",
         "llmdeployments",
         "deployments",
         "services",

@@ -227,7 +227,10 @@ async fn nothing_is_written_that_need_not_be() {
     // At rest: the lease and nothing else, neither read nor write.
     let mark = cluster.audit_log().mark();
     tokio::time::sleep(Duration::from_secs(20)).await;
-    assert_eq!(requests(cluster, &mark), [], "at rest");
+    let mut at_rest = requests(cluster, &mark);
+    // Whether an optional definition has come is asked from time to time; there is nothing to watch before.
+    at_rest.retain(|request| request.uri != "/apis/nvidia.com/v1");
+    assert_eq!(at_rest, [], "at rest");
     let with_lease = Filter::user(USER).with_leases();
     let lease = cluster.audit_log().count_since(&mark, &with_lease).unwrap();
     assert!(

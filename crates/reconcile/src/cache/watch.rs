@@ -36,6 +36,8 @@ const WATCH_BACKOFF: Backoff = Backoff {
 };
 /// How often a resource that is not served is asked for again.
 const MISSING_RETRY: Duration = Duration::from_secs(3);
+/// The same of a definition that may well never come.
+const OPTIONAL_MISSING_RETRY: Duration = Duration::from_secs(15);
 /// How often a resource that we may not watch is asked for again: a right may be on its way.
 const FORBIDDEN_BACKOFF: Backoff = Backoff {
     base: Duration::from_secs(3),
@@ -256,7 +258,13 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 // First the state: whoever finds nothing in the cache must be able to see why.
                 self.set_state(WatchState::NotServed);
                 self.forget();
-                sleep(jittered(MISSING_RETRY)).await;
+                let optional = !self.cache.spec().requires.is_empty();
+                let retry = if optional {
+                    OPTIONAL_MISSING_RETRY
+                } else {
+                    MISSING_RETRY
+                };
+                sleep(jittered(retry)).await;
             }
             Trouble::Foreign(message) => {
                 *failures = 0;
