@@ -221,14 +221,17 @@ fn a_promised_throughput_is_a_floor() {
         },
         ..config()
     });
-    let mut replicas = 0;
+    let mut decision = None;
     for second in (0..=300).step_by(5) {
-        replicas = planner
-            .decide(&snapshot(second, vec![steady(0, second, 1.0)]), BOUNDS)
-            .replicas;
+        decision = Some(planner.decide(&snapshot(second, vec![steady(0, second, 1.0)]), BOUNDS));
     }
+    let decision = decision.unwrap();
     // A replica makes some 2500 tokens/s within 50 ms.
-    assert!((6..=12).contains(&replicas), "{replicas}");
+    assert!((6..=12).contains(&decision.replicas), "{decision:?}");
+    assert!(
+        decision.message.contains("the promised throughput needs"),
+        "{decision:?}"
+    );
 }
 
 proptest! {

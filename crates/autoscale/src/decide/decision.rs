@@ -87,14 +87,24 @@ impl Decision {
     pub(super) fn explain(mut self) -> Self {
         let (i, c) = (&self.inputs, &self.capacity);
         let n = counted(self.replicas);
-        let ready = format!(
-            "{:.1} requests/s arrive, {:.1}/s may arrive by the time that a new replica serves ({:.0} s), and one replica sustains {:.2}/s (limited by {})",
-            i.arrivals,
-            i.ready_for,
-            i.startup_seconds,
-            c.rate,
-            c.bound.words()
-        );
+        let ready = if i.for_throughput > i.for_rate {
+            format!(
+                "the promised throughput needs {:.1}, as one replica sustains {:.2} requests/s of {:.0} output tokens (limited by {})",
+                i.for_throughput,
+                c.rate,
+                i.output_tokens,
+                c.bound.words()
+            )
+        } else {
+            format!(
+                "{:.1} requests/s arrive, {:.1}/s may arrive by the time that a new replica serves ({:.0} s), and one replica sustains {:.2}/s (limited by {})",
+                i.arrivals,
+                i.ready_for,
+                i.startup_seconds,
+                c.rate,
+                c.bound.words()
+            )
+        };
         self.message = match self.reason {
             Reason::Enough => format!("{n}: {ready}"),
             Reason::RateRises => format!("{n} instead of {}: {ready}", i.current),

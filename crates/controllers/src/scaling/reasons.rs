@@ -60,7 +60,7 @@ const TABLE: [(&str, &str, &str, &str); 16] = [
     (
         SCALING_ACTIVE,
         "RateRises",
-        "More replicas are needed for the rate that will come.",
+        "More replicas are needed for the rate that will come, or for the promised throughput.",
         "Nothing to do.",
     ),
     (

@@ -4,6 +4,7 @@
 //! served model on the terminal, and with `--once` a verdict as the exit code.
 
 mod answer;
+mod by_name;
 mod kubectl;
 mod progress;
 mod prompts;

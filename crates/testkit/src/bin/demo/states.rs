@@ -9,7 +9,7 @@ use testkit::Cluster;
 
 use super::{kubectl::kubectl, progress::Progress};
 
-const KINDS: &str = "llmdeployments,aideployments,nvidiagpullms";
+const KINDS: &str = "llmdeployments,aideployments,nvidiagpullms,llmmodels.ai.example.com,modeldeployments";
 /// How long the examples may take to serve.
 const LIMIT: Duration = Duration::from_mins(5);
 

@@ -12,15 +12,16 @@ use std::{
 use engine_sim::Speed;
 use testkit::{Cluster, NodeOptions, NodeSpec, OperatorProcess};
 
-use super::{answer, kubectl::kubectl, progress::Progress, prompts, states};
+use super::{answer, by_name, kubectl::kubectl, progress::Progress, prompts, states};
 
 /// The manifests that are the operator's own.
-const MANIFESTS: [&str; 5] = [
+const MANIFESTS: [&str; 6] = [
     "config/manager/namespace.yaml",
     "config/rbac/service_account.yaml",
     "config/rbac/cluster_role.yaml",
     "config/rbac/cluster_role_binding.yaml",
     "config/rbac/leader_election_role.yaml",
+    "config/rbac/external_metrics_role.yaml",
 ];
 /// Examples as `kubectl apply -f` takes them, each with its story.
 const EXAMPLES: [(&str, &str); 7] = [
@@ -54,7 +55,7 @@ const EXAMPLES: [(&str, &str); 7] = [
     ),
 ];
 /// Who is asked: selector of the Pods, port, and the model's name.
-const ASKED: [(&str, u16, &str); 3] = [
+const ASKED: [(&str, u16, &str); 5] = [
     ("llm-operator.io/name=qwen-7b", 8000, "qwen2.5-7b"),
     (
         "mlcontroller.premlabs.io/ai-deployment=simple",
@@ -62,8 +63,17 @@ const ASKED: [(&str, u16, &str); 3] = [
         "tinyllama-chat",
     ),
     ("llm-operator.io/name=tinyllama-demo", 11434, "tinyllama"),
+    ("llm-operator.io/name=phi-4-mini", 8000, "phi-4-mini"),
+    ("llm-operator.io/name=assistant", 8000, "qwen2.5-1.5b"),
 ];
 const QUESTION: &str = "What does an operator do?";
+/// How the API server reaches the decided numbers of replicas at an operator outside the cluster.
+const EXTERNAL_METRICS: [&str; 4] = [
+    "--external-metrics-address",
+    "127.0.0.1:0",
+    "--external-metrics-host",
+    "localhost",
+];
 /// Simulated weights load this much faster than real ones.
 const LOADING: f64 = 10.0;
 
@@ -94,6 +104,7 @@ pub async fn demo(once: bool) -> Result<(), String> {
         progress.say(&format!("kubectl apply -f {files}: {story}"));
         print!("{}", kubectl(&cluster, &["apply", "-f", files])?);
     }
+    by_name::apply(&cluster, &progress)?;
     states::wait_until_served(&cluster, &progress).await?;
     for what in [
         "llmdeployments",
@@ -112,16 +123,14 @@ pub async fn demo(once: bool) -> Result<(), String> {
         converse(&cluster, asked).await?;
     }
     prompts::show(&cluster, "tinyllama-demo").await?;
+    by_name::show_promise(&cluster, &progress).await?;
     if once {
         println!("\ndemo: everything serves");
         return Ok(());
     }
     println!("\nThe cluster stays up until Ctrl-C. In another terminal:");
     println!("  export KUBECONFIG={}", cluster.kubeconfig().display());
-    println!(
-        "  {} get llmdeployments,aideployments,nvidiagpullms -A",
-        cluster.kubectl_path().display()
-    );
+    println!("  {} get llm-operator -A", cluster.kubectl_path().display());
     let _running = operator;
     std::future::pending().await
 }
@@ -172,6 +181,7 @@ async fn start_operator(cluster: &Cluster, binary: &Path) -> Result<(OperatorPro
         .map_err(|error| format!("no free port: {error}"))?;
     let mut operator = OperatorProcess::builder(binary)
         .args(["run", "--http-address", &address.to_string()])
+        .args(EXTERNAL_METRICS)
         .kubeconfig(&kubeconfig)
         .log(cluster.directory().join("operator.log"))
         .start()
