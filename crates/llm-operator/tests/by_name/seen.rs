@@ -1,11 +1,15 @@
 //! How the tests look at kinds that name a model of the catalogue: by the parts of a status that all of them have.
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::Resource;
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::{Pod, Service},
+};
+use kube::{Resource, ResourceExt, api::ListParams};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::common::Space;
+use crate::common::{PATIENCE, Space};
 
 /// Waits until the status, of the current generation, is as wanted.
 pub async fn wait_status<K>(space: &Space, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value
@@ -72,4 +76,82 @@ pub async fn token(space: &Space) {
     ];
     let (worked, said) = space.kubectl(&made).await;
     assert!(worked, "{said}");
+}
+
+/// A resource of one of these kinds.
+pub fn resource(kind: &str, name: &str, spec: Value) -> String {
+    let group = if kind == "DynamoGraphDeployment" {
+        "nvidia.com/v1"
+    } else {
+        "ai.example.com/v1"
+    };
+    json!({"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec}).to_string()
+}
+
+/// A spec of the smallest model of the catalogue, with `more` on top. It needs no token and one GPU.
+pub fn small(more: Value) -> Value {
+    crate::common::desk::with(json!({"modelName": "qwen2.5-0.5b", "gpuType": "H100"}), &more)
+}
+
+/// The same for a `ModelDeployment`.
+pub fn small_set(more: Value) -> Value {
+    crate::common::desk::with(json!({"model": "qwen2.5-0.5b", "gpuType": "H100"}), &more)
+}
+
+/// kubectl, which has to work.
+pub async fn kubectl(space: &Space, args: &[&str]) -> String {
+    let (worked, said) = space.kubectl(args).await;
+    assert!(worked, "kubectl {args:?}: {said}");
+    said
+}
+
+/// Merges `spec` into the resource's.
+pub async fn edit(space: &Space, kind: &str, name: &str, spec: Value) {
+    let patch = json!({ "spec": spec }).to_string();
+    kubectl(space, &["patch", kind, name, "--type=merge", "-p", &patch]).await;
+}
+
+/// Everything that could have been made for resources of this namespace.
+pub async fn made(space: &Space) -> Vec<String> {
+    let mut found = Vec::new();
+    found.extend(names::<Deployment>(space).await);
+    found.extend(names::<StatefulSet>(space).await);
+    found.extend(names::<Service>(space).await);
+    found.extend(names::<Pod>(space).await);
+    found
+}
+
+/// Kind and name of all objects of a kind.
+pub async fn names<K>(space: &Space) -> Vec<String>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let list = space.api::<K>().list(&ListParams::default()).await.unwrap();
+    list.items
+        .iter()
+        .map(|object| format!("{} {}", K::kind(&()), object.name_any()))
+        .collect()
+}
+
+/// The engine's container of the only Pod template of a workload, as JSON.
+pub fn engine(workload: &impl Serialize) -> Value {
+    serde_json::to_value(workload).unwrap()["spec"]["template"]["spec"]["containers"][0].clone()
+}
+
+/// Waits for Events of this reason about a resource, and counts them.
+pub async fn wait_event(space: &Space, name: &str, reason: &str) -> usize {
+    testkit::until(format!("an Event {reason} about {name}"), PATIENCE, async || {
+        let events = space.events(name).await;
+        let found = events.get(reason).map_or(0, Vec::len);
+        if found == 0 {
+            Err(format!("{:?}", events.keys()))
+        } else {
+            Ok(found)
+        }
+    })
+    .await
+    .unwrap()
 }

@@ -102,7 +102,8 @@ fn ways(entry: &Entry, ask: &Ask<'_>, wish: &Wish, candidates: &[Candidate<'_>])
     let more = ask.gpus.and_then(|_| {
         let free = Wish { gpus: None, ..*wish };
         let choice = choose(&free, candidates)?;
-        Some(format!("{} GPUs", choice.layout.gpus))
+        let plural = if choice.layout.gpus == 1 { "GPU" } else { "GPUs" };
+        Some(format!("{} {plural}", choice.layout.gpus))
     });
     let shorter = shorter_context(ask, wish, candidates);
     let narrower = narrower(entry, ask, candidates, None).or_else(|| {
@@ -177,17 +178,17 @@ fn quantized<'a>(
 
 /// Another GPU that exists; offline, another one that is known.
 fn other_gpus(ask: &Ask<'_>, wish: &Wish) -> Option<String> {
-    ask.gpu_type?;
+    let asked = ask.gpu_type?;
     let free = Wish { gpus: None, ..*wish };
     let phrase = |choice: Choice<'_>| format!("{} x {}", choice.layout.gpus, choice.candidate.product);
+    let other = |choice: &Choice<'_>| !choice.candidate.product.eq_ignore_ascii_case(asked);
     if ask.nodes.is_some() {
         let all = candidates(None, ask.nodes).ok()?;
-        return choose(&free, &all).map(phrase);
+        return choose(&free, &all).filter(other).map(phrase);
     }
     let all: Vec<Candidate<'_>> = CATALOGUE
         .iter()
         .filter_map(|gpu| candidates(Some(gpu.name), None).ok()?.pop())
         .collect();
-
-    choose(&free, &all).map(phrase)
+    choose(&free, &all).filter(other).map(phrase)
 }

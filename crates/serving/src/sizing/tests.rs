@@ -285,6 +285,34 @@ fn speed_is_that_of_the_slowest_that_exists() {
 }
 
 #[test]
+fn unlisted_weights_stay_where_they_are() {
+    let source = "hf://me/mine".parse().unwrap();
+    let nodes = [node("NVIDIA-L4", 23_034, 8, 8), h100(8)];
+    let sized = |nodes: &[NodeGpus], standing: Option<Standing<'_>>| {
+        let ask = Ask {
+            gpus: Some(1),
+            nodes: Some(nodes),
+            standing,
+            ..Ask::default()
+        };
+        size_source(Catalogue::builtin(), "mine", &source, &ask).unwrap()
+    };
+    let first = sized(&nodes[1..], None);
+    assert_eq!(first.gpu_product, "H100");
+    let standing = Standing {
+        asked: &first.asked,
+        gpu_product: &first.gpu_product,
+        gpus: 1,
+    };
+    assert_eq!(sized(&nodes, None).gpu_product, "L4");
+    let stays = sized(&nodes, Some(standing));
+    assert_eq!(
+        stays.gpu_product, "H100",
+        "a smaller one that joins rolls nothing"
+    );
+}
+
+#[test]
 fn shares_of_one_gpu_are_not_split_over() {
     let nodes = [node("NVIDIA-L4-SHARED", 23_034, 8, 8)];
     let ask = Ask {

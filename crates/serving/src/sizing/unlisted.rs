@@ -6,8 +6,11 @@
 use api::shared::Engine;
 
 use super::{
-    Arithmetic, Ask, OLLAMA_IMAGE, Performance, Sizing, SizingError, VLLM_IMAGE, candidates::candidates,
-    error::exists, host, memory, outcome, size, words::gib,
+    Arithmetic, Ask, OLLAMA_IMAGE, Performance, Sizing, SizingError, VLLM_IMAGE, asked,
+    candidates::{Candidate, candidates},
+    error::exists,
+    host, memory, outcome, size,
+    words::gib,
 };
 use crate::{
     catalogue::{Catalogue, Precision},
@@ -55,11 +58,14 @@ fn unlisted(name: &str, source: &ModelSource, ask: &Ask<'_>) -> Result<Sizing, S
         });
     };
     let candidates = candidates(ask.gpu_type, ask.nodes)?;
-    let smallest = candidates
-        .iter()
-        .filter(|candidate| candidate.holds(gpus))
-        .min_by_key(|candidate| candidate.memory_mib);
-    let Some(candidate) = smallest else {
+    let asked = asked::digest(name, ask);
+    let standing = ask.standing.filter(|standing| standing.asked == asked);
+    let holding = candidates.iter().filter(|candidate| candidate.holds(gpus));
+    let smallest_first = |candidate: &&Candidate<'_>| {
+        let stands = standing.is_some_and(|standing| standing.gpu_product == candidate.product);
+        (!stands, candidate.memory_mib)
+    };
+    let Some(candidate) = holding.min_by_key(smallest_first) else {
         return Err(SizingError::NoSuchNode {
             needs: format!("{gpus} x {} in one node", ask.gpu_type.unwrap_or("GPU")),
             exists: exists(ask.nodes.unwrap_or_default()),
@@ -112,7 +118,7 @@ fn unlisted(name: &str, source: &ModelSource, ask: &Ask<'_>) -> Result<Sizing, S
             prompt_percent: generation.prompt_percent(),
             max_sequences: memory::vllm_sequences(candidate.memory_mib),
         },
-        asked: super::asked::digest(name, ask),
+        asked,
         arithmetic: Arithmetic {
             chosen: format!(
                 "{name} from {source} on {gpus} x {} of {}",
