@@ -13,7 +13,7 @@
 #   E2E_TIMEOUT=180          seconds that a model may take to be Ready (large images on a slow network need more)
 #   E2E_OTHER_MODEL=llama2:7b    beside tinyllama, for NvidiaGpuLlm; with Ollama's own library tinyllama:1.1b is the smallest
 #   E2E_ONLY="gpu-llm"       only these parts, in their order: serving security restarts rollout leadership diagnosis prem
-#                            gpu-llm rest uninstall (and serving, where one of them needs it)
+#                            gpu-llm by-name rest uninstall (and serving, where one of them needs it)
 #   E2E_KEEP=1               leave everything in place for a look
 # Not part of `make test`: it needs a cluster with at least two CPUs, 4 GiB and a default storage class.
 set -Eeuo pipefail
@@ -26,9 +26,10 @@ NS_STRICT=llm-e2e-strict    # vLLM and Ollama: level restricted
 NS_BROKEN=llm-e2e-broken    # what must be explained
 NS_PREM=llm-e2e-prem        # prem-operator's kinds
 NS_GPU_LLM=llm-e2e-gpu-llm    # NvidiaGpuLlm: level restricted
-NAMESPACES=("$NS" "$NS_STRICT" "$NS_BROKEN" "$NS_PREM" "$NS_GPU_LLM")
+NS_BY_NAME=llm-e2e-by-name    # models by name: level restricted
+NAMESPACES=("$NS" "$NS_STRICT" "$NS_BROKEN" "$NS_PREM" "$NS_GPU_LLM" "$NS_BY_NAME")
 OTHER_MODEL=${E2E_OTHER_MODEL:-llama2:7b}
-PARTS=(serving security restarts rollout leadership diagnosis prem gpu-llm rest uninstall)
+PARTS=(serving security restarts rollout leadership diagnosis prem gpu-llm by-name rest uninstall)
 
 for part in lib preflight install "${PARTS[@]}" gpu-llm-life; do
   # shellcheck source=/dev/null

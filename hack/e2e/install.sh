@@ -7,7 +7,7 @@ install_operator() {
   must "definitions are established" k wait --for=condition=Established --timeout=60s \
     crd/llmmodels.llm.example.com crd/llmdeployments.llm.example.com \
     crd/aideployments.premlabs.io crd/aimodelmaps.premlabs.io crd/autonodelabelers.premlabs.io \
-    crd/nvidiagpullms.infra.example.com
+    crd/nvidiagpullms.infra.example.com crd/llmmodels.ai.example.com crd/modeldeployments.ai.example.com
   must "both replicas are rolled out" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
   check "two replicas are ready" equals 2 field llm-system deployment/llm-operator '{.status.readyReplicas}'
   must "one replica leads" within 30 leads
@@ -40,5 +40,6 @@ with_images() {
   sed -e "s|your-registry/gpt-small:v1|${E2E_GPT_SMALL_V1:-your-registry/gpt-small:v1}|" \
     -e "s|vllm/vllm-openai:v0.33.0|${E2E_VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}|" \
     -e "s|ollama/ollama:latest|${E2E_OLLAMA_IMAGE:-ollama/ollama:latest}|" \
+    -e "s|ollama/ollama:0.17.4|${E2E_OLLAMA_IMAGE:-ollama/ollama:0.17.4}|" \
     -e "s|busybox:1.36|${E2E_BUSYBOX_IMAGE:-busybox:1.36}|"
 }

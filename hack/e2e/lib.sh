@@ -98,6 +98,16 @@ client() { k exec -n "$NS" e2e-client -- "$@"; }
 # ask URL JSON: POST from inside the cluster.
 ask() { client wget -q -O - --header 'Content-Type: application/json' --post-data "$2" "$1"; }
 
+# steady_for SECONDS COMMAND...: the command stays true for so long.
+steady_for() {
+  local last=$((SECONDS + $1))
+  shift
+  while [ "$SECONDS" -lt "$last" ]; do
+    "$@" || return
+    sleep 1
+  done
+}
+
 leader() { field llm-system lease/llm-operator '{.spec.holderIdentity}'; }
 
 # Where to look when something failed.
@@ -105,6 +115,7 @@ post_mortem() {
   say "what the cluster says:"
   k get llmdeployments.llm.example.com -A -o wide >&2 || true
   k get aideployments.premlabs.io,nvidiagpullms.infra.example.com -A -o wide >&2 || true
+  k get llmmodels.ai.example.com,modeldeployments.ai.example.com,horizontalpodautoscalers -A -o wide >&2 || true
   k get pods -A -l app.kubernetes.io/managed-by=llm-operator -o wide >&2 || true
   k logs -n llm-system -l app=llm-operator --tail=15 --prefix >&2 || true
 }

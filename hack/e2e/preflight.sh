@@ -23,6 +23,7 @@ preflight() {
   ls config/crd/*.yaml >/dev/null 2>&1 || stop_here "config/crd is empty; run 'make manifests'"
   # What it would remove at its end must not be somebody's.
   if [ -n "$(k get --ignore-not-found -o name crd/llmdeployments.llm.example.com crd/nvidiagpullms.infra.example.com \
+    crd/modeldeployments.ai.example.com \
     namespace/llm-system "${NAMESPACES[@]/#/namespace/}")" ]; then
     stop_here "this cluster has the operator (or the rest of an earlier run) already, and this test would remove it.
 If nobody needs it: make undeploy uninstall; kubectl delete namespace --ignore-not-found llm-system ${NAMESPACES[*]}"

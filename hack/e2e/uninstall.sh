@@ -57,5 +57,7 @@ clean_up() {
 leftovers() {
   local all
   all=$(k get namespaces,customresourcedefinitions,clusterroles,clusterrolebindings -o name) || return
-  grep -E 'llm-(e2e|system|operator)|llm\.example\.com|premlabs\.io|infra\.example\.com' <<<"$all" || true
+  grep -E 'llm-(e2e|system|operator)|(llm|infra|ai)\.example\.com|premlabs\.io' <<<"$all" || true
+  k get apiservices -l app.kubernetes.io/managed-by=llm-operator -o name
+  k get rolebindings -n kube-system -l app.kubernetes.io/part-of=llm-operator -o name
 }
