@@ -87,22 +87,24 @@ impl Decision {
     pub(super) fn explain(mut self) -> Self {
         let (i, c) = (&self.inputs, &self.capacity);
         let n = counted(self.replicas);
-        let ready = if i.for_throughput > i.for_rate {
-            format!(
-                "the promised throughput needs {:.1}, as one replica sustains {:.2} requests/s of {:.0} output tokens (limited by {})",
-                i.for_throughput,
-                c.rate,
-                i.output_tokens,
-                c.bound.words()
-            )
+        // More than the one replica that there always is, and more than the load asks for.
+        let for_tokens = i.for_throughput > i.for_rate.max(1.0);
+        let capacity = format!("{:.2}", c.rate);
+        let bound = c.bound.words();
+        let ready = if for_tokens {
+            let of = format!("requests/s of {:.0} output tokens", i.output_tokens);
+            let sustained = format!("one replica sustains {capacity} {of} (limited by {bound})");
+            match self.reason {
+                Reason::Limited => sustained,
+                _ => format!(
+                    "the promised throughput needs {:.1}, as {sustained}",
+                    i.for_throughput
+                ),
+            }
         } else {
             format!(
-                "{:.1} requests/s arrive, {:.1}/s may arrive by the time that a new replica serves ({:.0} s), and one replica sustains {:.2}/s (limited by {})",
-                i.arrivals,
-                i.ready_for,
-                i.startup_seconds,
-                c.rate,
-                c.bound.words()
+                "{:.1} requests/s arrive, {:.1}/s may arrive by the time that a new replica serves ({:.0} s), and one replica sustains {capacity}/s (limited by {bound})",
+                i.arrivals, i.ready_for, i.startup_seconds,
             )
         };
         self.message = match self.reason {

@@ -72,7 +72,7 @@ impl fmt::Display for UnknownModel {
         }
         write!(
             f,
-            "; add it to the ConfigMap {CONFIG_MAP} of the operator's namespace, or say where it comes from with source"
+            "; add it to the ConfigMap {CONFIG_MAP} of the operator's namespace, or say in serving.source where its weights come from"
         )
     }
 }
