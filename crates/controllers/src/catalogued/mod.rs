@@ -8,7 +8,11 @@ mod request;
 pub mod status;
 pub mod token;
 
+use std::sync::LazyLock;
+
 use api::shared::ServingOptions;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serving::request::Identity;
 
 use crate::{
     referents::expected_claims,
@@ -24,4 +28,23 @@ pub fn keys(namespace: &str, options: Option<&ServingOptions>) -> Vec<String> {
         .into_iter()
         .chain(claims.map(|claim| named("claim", namespace, &claim)))
         .collect()
+}
+
+/// What is decided otherwise than the catalogue would; nothing when nothing is said.
+pub fn options(said: Option<&ServingOptions>) -> &ServingOptions {
+    static NOTHING: LazyLock<ServingOptions> = LazyLock::new(ServingOptions::default);
+    said.unwrap_or(&NOTHING)
+}
+
+/// Who owns what is made.
+pub fn owner(meta: &ObjectMeta, kind: &str, (group, version): (&str, &str)) -> Identity {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    Identity {
+        name: text(&meta.name),
+        namespace: text(&meta.namespace),
+        uid: text(&meta.uid),
+        kind: kind.to_owned(),
+        group: group.to_owned(),
+        version: version.to_owned(),
+    }
 }

@@ -1,14 +1,53 @@
-//! The choice as a status.
+//! The status of these kinds: the common one, and the choice.
 //!
-//! In: a plan. Out: what was chosen for its model, and the arithmetic. Pure.
+//! In: a plan and the common status. Out: what a person sees, with what was chosen for the model, and the arithmetic. Pure.
 
-use api::shared::SizingStatus;
+use api::shared::{CataloguedStatus, SizingStatus};
 use serving::{plan::ServingPlan, sizing::Sizing};
+
+use crate::serving_kind::status::{Seen, ServingStatus};
+
+/// The common part of a status.
+pub fn stored(status: Option<&CataloguedStatus>) -> ServingStatus {
+    let stored = status.cloned().unwrap_or_default();
+    ServingStatus {
+        observed_generation: stored.observed_generation,
+        replicas: stored.replicas,
+        ready_replicas: stored.ready_replicas,
+        selector: stored.selector,
+        state: stored.state,
+        reason: stored.reason,
+        // Told with the sizing.
+        model: None,
+        image: stored.image,
+        gpu: stored.gpu,
+        scaling: stored.scaling,
+        conditions: stored.conditions,
+    }
+}
+
+/// The whole status; `stored`: as it is now.
+pub fn worded(stored: Option<&CataloguedStatus>, common: ServingStatus, seen: &Seen<'_>) -> CataloguedStatus {
+    CataloguedStatus {
+        observed_generation: common.observed_generation,
+        replicas: common.replicas,
+        ready_replicas: common.ready_replicas,
+        desired_replicas: Some(seen.desired),
+        selector: common.selector,
+        state: common.state,
+        reason: common.reason,
+        image: common.image,
+        gpu: common.gpu,
+        sizing: sizing(seen.plan, stored.and_then(|stored| stored.sizing.as_ref())),
+        scaling: common.scaling,
+        conditions: common.conditions,
+    }
+}
 
 /// What was chosen; without a plan what was chosen before.
 ///
 /// What was free is told as it was when the choice was made: it changes with every Pod of the cluster, and a status must not.
-pub fn sizing(plan: Option<&ServingPlan>, stored: Option<&SizingStatus>) -> Option<SizingStatus> {
+fn sizing(plan: Option<&ServingPlan>, stored: Option<&SizingStatus>) -> Option<SizingStatus> {
     let Some(sizing) = plan.and_then(|plan| plan.sizing.as_deref()) else {
         return stored.cloned();
     };

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use api::{
-    nvidia_com::v1::{DynamoGraphDeployment, DynamoGraphDeploymentStatus},
-    shared::{ServingOptions, State},
+    nvidia_com::v1::DynamoGraphDeployment,
+    shared::{CataloguedStatus, State},
 };
 use reconcile::WatchCache;
 use serving::{
@@ -17,7 +17,12 @@ use serving::{
 
 use crate::{
     caches::Caches,
-    catalogued::{accept::accept, asked::Asked, keys, status::sizing},
+    catalogued::{
+        accept::accept,
+        asked::Asked,
+        keys, options, owner,
+        status::{stored, worded},
+    },
     kinds::{DYNAMO_GRAPH_DEPLOYMENT, DYNAMO_GRAPH_DEPLOYMENT_LABEL, NVIDIA_GROUP, NVIDIA_VERSION},
     lookup::Lookup,
     promise,
@@ -29,8 +34,6 @@ use crate::{
     },
     workload::WorkloadKind,
 };
-
-static NO_OPTIONS: std::sync::LazyLock<ServingOptions> = std::sync::LazyLock::new(ServingOptions::default);
 
 impl ServingRoot for DynamoGraphDeployment {
     const KIND: &'static str = DYNAMO_GRAPH_DEPLOYMENT;
@@ -71,7 +74,7 @@ impl Planned for DynamoGraphDeployment {
             gpu_type_field: "model.placement.gpu_type",
             gpus: placement.and_then(|placement| placement.tensor_parallel_size),
             gpus_field: "model.placement.tensor_parallel_size",
-            options: spec.serving.as_ref().unwrap_or(&NO_OPTIONS),
+            options: options(spec.serving.as_ref()),
             workload: Self::WORKLOAD,
             settings: Settings::Arguments,
             standing: self.status.as_ref().and_then(|status| status.sizing.as_ref()),
@@ -98,52 +101,21 @@ impl ServingKind for DynamoGraphDeployment {
     }
 
     fn stored(&self) -> ServingStatus {
-        let stored = self.status.clone().unwrap_or_default();
-        ServingStatus {
-            observed_generation: stored.observed_generation,
-            replicas: stored.replicas,
-            ready_replicas: stored.ready_replicas,
-            selector: stored.selector,
-            state: stored.state,
-            reason: stored.reason,
-            model: None,
-            image: stored.image,
-            gpu: stored.gpu,
-            scaling: stored.scaling,
-            conditions: stored.conditions,
-        }
+        stored(self.status.as_ref())
     }
 
-    fn worded(&self, common: ServingStatus, seen: &Seen<'_>) -> DynamoGraphDeploymentStatus {
-        let stored = self.status.as_ref().and_then(|status| status.sizing.as_ref());
-        DynamoGraphDeploymentStatus {
-            observed_generation: common.observed_generation,
-            replicas: common.replicas,
-            ready_replicas: common.ready_replicas,
-            desired_replicas: Some(seen.desired),
-            selector: common.selector,
-            state: common.state,
-            reason: common.reason,
-            image: common.image,
-            gpu: common.gpu,
-            sizing: sizing(seen.plan, stored),
-            scaling: common.scaling,
-            conditions: common.conditions,
-        }
+    fn worded(&self, common: ServingStatus, seen: &Seen<'_>) -> CataloguedStatus {
+        worded(self.status.as_ref(), common, seen)
     }
 }
 
 /// Who owns what is made.
 fn identity(resource: &DynamoGraphDeployment) -> Identity {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    Identity {
-        name: text(&resource.metadata.name),
-        namespace: text(&resource.metadata.namespace),
-        uid: text(&resource.metadata.uid),
-        kind: DYNAMO_GRAPH_DEPLOYMENT.to_owned(),
-        group: NVIDIA_GROUP.to_owned(),
-        version: NVIDIA_VERSION.to_owned(),
-    }
+    owner(
+        &resource.metadata,
+        DYNAMO_GRAPH_DEPLOYMENT,
+        (NVIDIA_GROUP, NVIDIA_VERSION),
+    )
 }
 
 /// The least number of replicas; 1 when nothing is said.

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use api::{
-    ai_example_com::v1::{ModelDeployment, ModelDeploymentStatus},
-    shared::{ServingOptions, State},
+    ai_example_com::v1::ModelDeployment,
+    shared::{CataloguedStatus, State},
 };
 use reconcile::WatchCache;
 use serving::{
@@ -17,7 +17,12 @@ use serving::{
 
 use crate::{
     caches::Caches,
-    catalogued::{accept::accept, asked::Asked, keys, status::sizing},
+    catalogued::{
+        accept::accept,
+        asked::Asked,
+        keys, options, owner,
+        status::{stored, worded},
+    },
     kinds::{AI_GROUP, AI_VERSION, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_LABEL},
     lookup::Lookup,
     promise,
@@ -29,8 +34,6 @@ use crate::{
     },
     workload::WorkloadKind,
 };
-
-static NO_OPTIONS: std::sync::LazyLock<ServingOptions> = std::sync::LazyLock::new(ServingOptions::default);
 
 impl ServingRoot for ModelDeployment {
     const KIND: &'static str = MODEL_DEPLOYMENT;
@@ -70,7 +73,7 @@ impl Planned for ModelDeployment {
             gpu_type_field: "gpuType",
             gpus: spec.serving.as_ref().and_then(|serving| serving.gpus),
             gpus_field: "serving.gpus",
-            options: spec.serving.as_ref().unwrap_or(&NO_OPTIONS),
+            options: options(spec.serving.as_ref()),
             workload: Self::WORKLOAD,
             settings: Settings::File,
             standing: self.status.as_ref().and_then(|status| status.sizing.as_ref()),
@@ -97,50 +100,15 @@ impl ServingKind for ModelDeployment {
     }
 
     fn stored(&self) -> ServingStatus {
-        let stored = self.status.clone().unwrap_or_default();
-        ServingStatus {
-            observed_generation: stored.observed_generation,
-            replicas: stored.replicas,
-            ready_replicas: stored.ready_replicas,
-            selector: stored.selector,
-            state: stored.state,
-            reason: stored.reason,
-            model: None,
-            image: stored.image,
-            gpu: stored.gpu,
-            scaling: stored.scaling,
-            conditions: stored.conditions,
-        }
+        stored(self.status.as_ref())
     }
 
-    fn worded(&self, common: ServingStatus, seen: &Seen<'_>) -> ModelDeploymentStatus {
-        let stored = self.status.as_ref().and_then(|status| status.sizing.as_ref());
-        ModelDeploymentStatus {
-            observed_generation: common.observed_generation,
-            replicas: common.replicas,
-            ready_replicas: common.ready_replicas,
-            desired_replicas: Some(seen.desired),
-            selector: common.selector,
-            state: common.state,
-            reason: common.reason,
-            image: common.image,
-            gpu: common.gpu,
-            sizing: sizing(seen.plan, stored),
-            scaling: common.scaling,
-            conditions: common.conditions,
-        }
+    fn worded(&self, common: ServingStatus, seen: &Seen<'_>) -> CataloguedStatus {
+        worded(self.status.as_ref(), common, seen)
     }
 }
 
 /// Who owns what is made.
 fn identity(resource: &ModelDeployment) -> Identity {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    Identity {
-        name: text(&resource.metadata.name),
-        namespace: text(&resource.metadata.namespace),
-        uid: text(&resource.metadata.uid),
-        kind: MODEL_DEPLOYMENT.to_owned(),
-        group: AI_GROUP.to_owned(),
-        version: AI_VERSION.to_owned(),
-    }
+    owner(&resource.metadata, MODEL_DEPLOYMENT, (AI_GROUP, AI_VERSION))
 }

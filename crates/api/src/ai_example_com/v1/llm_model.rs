@@ -1,10 +1,9 @@
 //! `LLMModel`: replicas of a model that the catalogue knows by name.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{ScalingSpec, ScalingStatus, ServingOptions, SizingStatus, State, schema};
+use crate::shared::{CataloguedStatus, ScalingSpec, ServingOptions};
 
 /// Runs a model by its name.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,7 +16,7 @@ use crate::shared::{ScalingSpec, ScalingStatus, ServingOptions, SizingStatus, St
     shortname = "llm",
     category = "llm-operator",
     namespaced,
-    status = "LLMModelStatus",
+    status = "CataloguedStatus",
     derive = "PartialEq",
     derive = "Default",
     doc = "Runs a model that the catalogue knows by name: a name, a number of replicas and a type of GPU are enough.",
@@ -29,7 +28,7 @@ use crate::shared::{ScalingSpec, ScalingStatus, ServingOptions, SizingStatus, St
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$')")
         .message("metadata.name becomes the name of a Service: at most 63 lower case letters, digits and hyphens, starting with a letter; the model's name may stand in spec.modelName"),
     printcolumn(name = "Model", type_ = "string", json_path = ".status.sizing.model"),
-    printcolumn(name = "Desired", type_ = "integer", json_path = ".spec.replicas"),
+    printcolumn(name = "Desired", type_ = "integer", json_path = ".status.desiredReplicas"),
     printcolumn(name = "Ready", type_ = "integer", json_path = ".status.readyReplicas"),
     printcolumn(name = "GPU", type_ = "string", json_path = ".status.gpu"),
     printcolumn(name = "State", type_ = "string", json_path = ".status.state"),
@@ -63,57 +62,6 @@ pub struct LLMModelSpec {
     /// Overrides of what follows from the catalogue and the GPUs. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<ServingOptions>,
-}
-
-/// What is observed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LLMModelStatus {
-    /// The generation of the spec that the last complete reconcile has seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-
-    /// Pods that exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicas: Option<i32>,
-
-    /// Pods that serve.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready_replicas: Option<i32>,
-
-    /// Label selector of the Pods, for `/scale`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<String>,
-
-    /// One word; the condition `Ready` has the sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bare::<State>")]
-    pub state: Option<State>,
-
-    /// The reason of the condition that keeps it from being ready, else of `Ready`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-
-    /// The image that is rolled out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-
-    /// GPUs of one replica, for example `4 x H100`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gpu: Option<String>,
-
-    /// What was chosen for the model, and why it fits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sizing: Option<SizingStatus>,
-
-    /// How many replicas were decided on, and why; only with `spec.scaling`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaling: Option<ScalingStatus>,
-
-    /// `Accepted`, `Applied` and `Ready`; with scaling also `ScalingActive` and `LatencyObservable`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
 }
 
 const fn one() -> i32 {

@@ -3,5 +3,5 @@
 pub mod llm_model;
 pub mod model_deployment;
 
-pub use llm_model::{LLMModel, LLMModelSpec, LLMModelStatus};
-pub use model_deployment::{ModelDeployment, ModelDeploymentSpec, ModelDeploymentStatus, Sla};
+pub use llm_model::{LLMModel, LLMModelSpec};
+pub use model_deployment::{ModelDeployment, ModelDeploymentSpec, Sla};

@@ -1,10 +1,9 @@
 //! `ModelDeployment`: a model with a promise of latency, on Pods with stable names.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{ScalingStatus, ServingOptions, SizingStatus, State, schema};
+use crate::shared::{CataloguedStatus, ServingOptions, schema};
 
 /// Runs a model with a promise of latency.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,7 +16,7 @@ use crate::shared::{ScalingStatus, ServingOptions, SizingStatus, State, schema};
     shortname = "mdeploy",
     category = "llm-operator",
     namespaced,
-    status = "ModelDeploymentStatus",
+    status = "CataloguedStatus",
     derive = "PartialEq",
     derive = "Default",
     doc = "Runs a model that the catalogue knows by name, on Pods with stable names, and keeps a promise of latency.",
@@ -102,61 +101,6 @@ pub struct Sla {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::attainment")]
     pub attainment: Option<String>,
-}
-
-/// What is observed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ModelDeploymentStatus {
-    /// The generation of the spec that the last complete reconcile has seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-
-    /// Pods that exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicas: Option<i32>,
-
-    /// Pods that serve.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready_replicas: Option<i32>,
-
-    /// Pods that there should be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub desired_replicas: Option<i32>,
-
-    /// Label selector of the Pods, for `/scale`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<String>,
-
-    /// One word; the condition `Ready` has the sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bare::<State>")]
-    pub state: Option<State>,
-
-    /// The reason of the condition that keeps it from being ready, else of `Ready`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-
-    /// The image that is rolled out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-
-    /// GPUs of one replica, for example `4 x H100`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gpu: Option<String>,
-
-    /// What was chosen for the model, and why it fits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sizing: Option<SizingStatus>,
-
-    /// How many replicas were decided on, and why; only with `spec.sla`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaling: Option<ScalingStatus>,
-
-    /// `Accepted`, `Applied` and `Ready`; with a promise also `ScalingActive` and `LatencyObservable`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
 }
 
 const fn one() -> i32 {

@@ -1,10 +1,9 @@
 //! `DynamoGraphDeployment`: a model over so many GPUs, with a promise of latency and throughput.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{ScalingStatus, ServingOptions, SizingStatus, State, schema};
+use crate::shared::{CataloguedStatus, ServingOptions};
 
 /// Runs a model over the GPUs of one node per replica.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -17,7 +16,7 @@ use crate::shared::{ScalingStatus, ServingOptions, SizingStatus, State, schema};
     shortname = "dgd",
     category = "llm-operator",
     namespaced,
-    status = "DynamoGraphDeploymentStatus",
+    status = "CataloguedStatus",
     derive = "PartialEq",
     derive = "Default",
     doc = "Runs a model split over GPUs, with as many replicas as latency and throughput ask for.",
@@ -105,59 +104,4 @@ pub struct Placement {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')")
         .message("the type of a GPU must be a family such as H100, or the value of the node label nvidia.com/gpu.product such as NVIDIA-H100-80GB-HBM3"))]
     pub gpu_type: Option<String>,
-}
-
-/// What is observed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DynamoGraphDeploymentStatus {
-    /// The generation of the spec that the last complete reconcile has seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-
-    /// Pods that exist.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replicas: Option<i32>,
-
-    /// Pods that serve.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ready_replicas: Option<i32>,
-
-    /// Pods that there should be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub desired_replicas: Option<i32>,
-
-    /// Label selector of the Pods.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub selector: Option<String>,
-
-    /// One word; the condition `Ready` has the sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bare::<State>")]
-    pub state: Option<State>,
-
-    /// The reason of the condition that keeps it from being ready, else of `Ready`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-
-    /// The image that is rolled out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
-
-    /// GPUs of one replica, for example `4 x H100`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gpu: Option<String>,
-
-    /// What was chosen for the model, and why it fits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sizing: Option<SizingStatus>,
-
-    /// How many replicas were decided on, and why; only with `spec.sla`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaling: Option<ScalingStatus>,
-
-    /// `Accepted`, `Applied` and `Ready`; with a promise also `ScalingActive` and `LatencyObservable`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::conditions")]
-    pub conditions: Vec<Condition>,
 }

@@ -3,6 +3,5 @@
 pub mod dynamo_graph_deployment;
 
 pub use dynamo_graph_deployment::{
-    DynamoGraphDeployment, DynamoGraphDeploymentSpec, DynamoGraphDeploymentStatus, DynamoModel, DynamoSla,
-    Placement,
+    DynamoGraphDeployment, DynamoGraphDeploymentSpec, DynamoModel, DynamoSla, Placement,
 };
