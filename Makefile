@@ -39,16 +39,17 @@ lint: ## Formatting, clippy, documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 .PHONY: manifests
-manifests: ## Write the generated files: config/crd, config/crd-optional, the definition in manifest-controller, docs/conditions.md
+manifests: ## Write the generated files: config/crd, config/crd-optional, their copies, docs/conditions.md
 	@$(CARGO) build --quiet -p llm-operator
 	@./target/debug/llm-operator crds --output-dir config/crd
 	@./target/debug/llm-operator crds --optional --output-dir config/crd-optional
 	@cp config/crd/infra.example.com_nvidiagpullms.yaml manifest-controller/nvidia-gpu-llm-crd.yaml
+	@cp config/crd/ai.example.com_llmmodels.yaml examples/crd-operator/01-what-is-crd.yaml
 	@./target/debug/llm-operator conditions-doc > docs/conditions.md
 
 .PHONY: check-manifests
 check-manifests: manifests ## Fail when a generated file is stale
-	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller docs/conditions.md && \
+	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller examples/crd-operator docs/conditions.md && \
 	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional)" || \
 	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
 

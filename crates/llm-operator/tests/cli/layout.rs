@@ -53,11 +53,21 @@ fn the_layout_is_the_documents() {
 fn generated_files_are_up_to_date() {
     written_as_committed(&["crds"], "config/crd");
     written_as_committed(&["crds", "--optional"], "config/crd-optional");
-    assert!(
-        repository_file("manifest-controller/nvidia-gpu-llm-crd.yaml")
-            == repository_file("config/crd/infra.example.com_nvidiagpullms.yaml"),
-        "manifest-controller/nvidia-gpu-llm-crd.yaml is stale: run `make manifests`"
-    );
+    for (copy, original) in [
+        (
+            "manifest-controller/nvidia-gpu-llm-crd.yaml",
+            "config/crd/infra.example.com_nvidiagpullms.yaml",
+        ),
+        (
+            "examples/crd-operator/01-what-is-crd.yaml",
+            "config/crd/ai.example.com_llmmodels.yaml",
+        ),
+    ] {
+        assert!(
+            repository_file(copy) == repository_file(original),
+            "{copy} is stale: run `make manifests`"
+        );
+    }
     let conditions = call(&["conditions-doc"], "");
     assert!(
         conditions.out == repository_file("docs/conditions.md"),

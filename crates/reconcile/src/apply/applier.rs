@@ -209,12 +209,18 @@ impl Applier {
         desired: &DesiredObject,
         bind: Bind<'_>,
     ) -> Result<Arc<ChildHead>, kube::Error> {
+        let done = if matches!(bind, Bind::Create) {
+            "created"
+        } else {
+            "updated"
+        };
         let body = desired.body(bind).map_err(kube::Error::SerdeError)?;
         let name = (desired.namespace(), desired.name());
         let writing = Writing::begin(view.as_ref(), name.0, name.1);
         let raw = request::server_side_apply(&self.client, &desired.resource, name, None, body).await?;
         let child = raw.head().map_err(kube::Error::SerdeError)?;
         writing.succeeded(&raw);
+        tracing::info!(kind = desired.kind(), name = name.1, namespace = name.0, "{done}");
         // What the server made of our wish is what we wished for, however it spells it.
         self.remember(desired, &child);
         Ok(child)

@@ -137,7 +137,11 @@ impl Applier {
             .body(body)
             .map_err(|source| failed(kube::Error::HttpError(source)))?;
         match self.client.request_text(request).await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                let (name, namespace) = (&*child.name, &*child.namespace);
+                tracing::info!(kind = resource.kind, name, namespace, "deleted");
+                Ok(true)
+            }
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
             Err(error) => Err(failed(error)),
         }
