@@ -16,7 +16,7 @@ use crate::{
     field_error::FieldError,
     plan::{
         ContainerPlan,
-        assemble::finishing_seconds,
+        ending::finishing_seconds,
         security::User,
         weights::{Weights, named},
     },
@@ -48,7 +48,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
         args.extend(["--tensor-parallel-size".into(), gpus.to_string()]);
     }
     args.extend(model.args);
-    args.extend(finishes(input));
+    args.extend(finishes(input.request));
     let (home, home_volume, home_mount) = home(&weights);
     let (shm_volume, shm_mount) = shared_memory(gpus);
     let mut env = vec![
@@ -83,8 +83,7 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
 
 /// Told to stop, vLLM cuts what is under way unless it is given time. Models of the catalogue and fleets that shrink by themselves
 /// are; images before 0.18 do not know the option.
-fn finishes(input: &Input<'_>) -> Option<String> {
-    let request = input.request;
+pub(super) fn finishes(request: &ServingRequest) -> Option<String> {
     let shrinks = request.scaling.is_some() || request.sizing.is_some();
     let knows =
         Version::of_image(&request.container.image).is_none_or(|version| version >= Version(0, 18, 0));

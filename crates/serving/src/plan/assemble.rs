@@ -11,6 +11,7 @@ use super::{
     ContainerPlan, DeploymentPlan, IngressPlan, PodPlan, PortPlan, ServicePlan, ServingPlan, StatefulSetPlan,
     Workload,
     check::check,
+    ending::{drain_seconds, grace_period},
     placement::placement,
     rollout,
     scaling::ScalingPlan,
@@ -28,17 +29,9 @@ use crate::{
     source::ModelSource,
 };
 
-/// Seconds between the stop signal and the kill when nothing is said: longer than most answers take.
-const GRACE_SECONDS: i64 = 60;
-/// Kubernetes' own number of these seconds, where nothing of ours stands.
-const DEFAULT_GRACE_SECONDS: i64 = 30;
 /// Kubernetes' own seconds between probes, and failures that count as one.
 const DEFAULT_PERIOD_SECONDS: i32 = 10;
 const DEFAULT_FAILURES: i32 = 3;
-/// Seconds in which proxies and kube-proxy learn that a Pod goes, before its engine is told.
-const DRAIN_SECONDS: i64 = 5;
-/// Seconds that an engine which has finished needs to end, before it would be killed.
-const LAST_SECONDS: i64 = 5;
 
 impl ServingPlan {
     /// Decides everything.
@@ -221,16 +214,6 @@ fn pod(
     if let Sharing::OneNode(claim) = &engine.weights.sharing {
         pod_labels.insert(labels::CLAIM.into(), claim.clone());
     }
-    let (grace_period_seconds, grace) = match form {
-        PodForm::Own => {
-            let grace = grace(request);
-            (Some(grace), grace)
-        }
-        PodForm::Prem(_) => (
-            wanted.grace_period_seconds,
-            wanted.grace_period_seconds.unwrap_or(DEFAULT_GRACE_SECONDS),
-        ),
-    };
     let placement = placement(request, selector, &engine.weights.sharing);
     let mut image_pull_secrets = wanted.image_pull_secrets.clone();
     image_pull_secrets
@@ -264,23 +247,10 @@ fn pod(
         image_pull_secrets,
         priority_class: wanted.priority_class.clone(),
         runtime_class: wanted.runtime_class.clone(),
-        grace_period_seconds,
+        grace_period_seconds: grace_period(request),
         template: wanted.template.clone(),
-        engine: engine_container(request, engine, port, DRAIN_SECONDS.min(grace / 2)),
+        engine: engine_container(request, engine, port, drain_seconds(request)),
     }
-}
-
-/// Seconds between the decision to stop a Pod of our own form and its kill.
-pub(crate) fn grace(request: &ServingRequest) -> i64 {
-    let scaling = request.scaling.as_ref();
-    let usual = scaling.map_or(GRACE_SECONDS, ScalingPlan::grace_seconds);
-    request.pod.grace_period_seconds.unwrap_or(usual)
-}
-
-/// Seconds of that in which the engine may finish what it has, once it was told to stop.
-pub(crate) fn finishing_seconds(request: &ServingRequest) -> i64 {
-    let grace = grace(request);
-    (grace - DRAIN_SECONDS.min(grace / 2) - LAST_SECONDS).max(0)
 }
 
 fn engine_container(

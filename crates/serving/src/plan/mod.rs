@@ -3,8 +3,9 @@
 //! In: a [`ServingRequest`](crate::request::ServingRequest). Out: one validated value from which `build` makes objects, or everything that
 //! is wrong with the request. It must not know a Kubernetes object that is not part of a Pod.
 
-pub(crate) mod assemble;
+mod assemble;
 mod check;
+pub(crate) mod ending;
 mod placement;
 mod rollout;
 pub(crate) mod scaling;

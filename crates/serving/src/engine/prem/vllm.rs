@@ -2,6 +2,8 @@
 
 use k8s_openapi::api::core::v1::Probe;
 
+use crate::engine::vllm::finishes;
+
 use super::{EnginePlan, Input, MODELS_VOLUME, ProbeOverrides, mount, nothing, probes, scratch};
 
 /// Where the Hugging Face libraries keep what they load, of the image's user.
@@ -28,6 +30,7 @@ pub(super) fn plan(
                 .flat_map(|value| [flag.to_owned(), value.to_owned()]),
         );
     }
+    args.extend(finishes(input.request));
     EnginePlan {
         args,
         probes: overrides.onto(probes::patient(startup, "/health", input.port), input.port),
