@@ -12,6 +12,7 @@ use super::{
     probe::{Question, probes},
 };
 use crate::{
+    ServingRequest,
     catalogue::Version,
     field_error::FieldError,
     plan::{

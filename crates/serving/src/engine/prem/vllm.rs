@@ -2,9 +2,8 @@
 
 use k8s_openapi::api::core::v1::Probe;
 
-use crate::engine::vllm::finishes;
-
 use super::{EnginePlan, Input, MODELS_VOLUME, ProbeOverrides, mount, nothing, probes, scratch};
+use crate::engine::vllm::finishes;
 
 /// Where the Hugging Face libraries keep what they load, of the image's user.
 const CACHE: &str = "/root/.cache/huggingface";
