@@ -120,11 +120,12 @@ check_decided_api() {
 past_the_api_server() {
   local output forward port
   output=$(mktemp)
-  k port-forward -n llm-system "pod/$(leader)" :6443 >"$output" &
+  # Not by `k`: it is the process itself that has to be ended, or it would hold the output open.
+  "$KUBECTL" port-forward -n llm-system "pod/$(leader)" :6443 >"$output" 2>/dev/null &
   forward=$!
   within 10 grep -q Forwarding "$output"
   port=$(awk -F'[: ]' '/Forwarding from 127/ {print $4}' "$output")
-  curl -ks -o /dev/null -w '%{http_code}\n' "https://127.0.0.1:$port$METRIC_PATH"
+  curl -ks -m 10 -o /dev/null -w '%{http_code}\n' "https://127.0.0.1:$port$METRIC_PATH"
   kill "$forward"
   rm -f "$output"
 }

@@ -36,6 +36,9 @@ fn is(found: f64, wanted: u32) -> bool {
     (found - f64::from(wanted)).abs() < 0.5
 }
 
+/// Not scraped: autoscalers read it from the API server.
+const EXTERNAL_METRIC: &str = "llm_operator_desired_replicas";
+
 /// `docs/metrics.md` and the operator agree: names, types and labels, in both directions; and no page of the docs speaks
 /// of a metric that does not exist.
 #[tokio::test]
@@ -43,7 +46,9 @@ async fn metrics_are_as_documented() {
     let stand = Stand::new("documented").await;
     stand.small_model().await;
     stand.proxy.fail_next(1, "PATCH", "/services/chat", 500, None);
-    stand.space.apply(&small_deployments(["chat"])).await;
+    let promise = "replicas: 1\n  scaling: {timePerOutputToken: 100ms}";
+    let chat = small_deployments(["chat"]).replace("replicas: 1", promise);
+    stand.space.apply(&chat).await;
     stand.space.wait_state("chat", "Ready").await;
     let refused = Fault::Status {
         status: 500,
@@ -51,9 +56,14 @@ async fn metrics_are_as_documented() {
     };
     stand.proxy.order(1, Matching::watch().path("/services"), refused);
     stand.proxy.cut_watches();
-    let scrape = scraped(&stand, "a failed watch is counted", |scrape| {
-        scrape.has("llm_operator_watch_restarts_total", &[])
-    })
+    let scrape = scraped(
+        &stand,
+        "a failed watch is counted, and a promise decided about",
+        |scrape| {
+            scrape.has("llm_operator_watch_restarts_total", &[])
+                && scrape.has("llm_operator_scaling_desired_replicas", &[])
+        },
+    )
     .await;
 
     let page = repository_file("docs/metrics.md");
@@ -94,7 +104,7 @@ async fn metrics_are_as_documented() {
             let known = ["", "_bucket", "_sum", "_count"]
                 .iter()
                 .filter_map(|suffix| word.strip_suffix(suffix))
-                .any(|name| real.contains_key(name));
+                .any(|name| real.contains_key(name) || name == EXTERNAL_METRIC);
             assert!(
                 !word.starts_with("llm_operator_") || word == "llm_operator_" || known,
                 "{}: {word}",
