@@ -31,6 +31,8 @@ pub struct Catalogue {
     raw: BTreeMap<String, RawEntry>,
     /// Keys of names, aliases and repositories, and the entry each leads to.
     index: BTreeMap<String, String>,
+    /// Entries that were left out, by the key of their name.
+    wrong: BTreeMap<String, EntryError>,
 }
 
 /// An entry that cannot be used, and why.
@@ -60,12 +62,21 @@ pub struct UnknownModel {
     pub name: String,
     /// Short names that are like it, the nearest first; at most three.
     pub nearest: Vec<String>,
+    /// An entry of that name that was left out, and why.
+    pub wrong: Option<EntryError>,
 }
 
 impl std::error::Error for UnknownModel {}
 
 impl fmt::Display for UnknownModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(wrong) = &self.wrong {
+            return write!(
+                f,
+                "the entry {:?} of the ConfigMap {CONFIG_MAP} is left out, as it cannot be read: {wrong}",
+                self.name
+            );
+        }
         write!(f, "the catalogue has no model {:?}", self.name)?;
         if !self.nearest.is_empty() {
             write!(f, "; it has {}", self.nearest.join(", "))?;
@@ -117,8 +128,12 @@ impl Catalogue {
                 Err(error) => errors.push(error),
             }
         }
-        let (catalogue, more) = self.clone().with(raw);
+        let unreadable = errors.clone();
+        let (mut catalogue, more) = self.clone().with(raw);
         errors.extend(more);
+        for error in unreadable {
+            catalogue.leave_out(error);
+        }
         (catalogue, errors)
     }
 
@@ -145,7 +160,10 @@ impl Catalogue {
                     added.insert(name.clone(), entry);
                     self.raw.insert(name, raw);
                 }
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    self.leave_out(error.clone());
+                    errors.push(error);
+                }
             }
         }
         for name in added.keys() {
@@ -181,6 +199,10 @@ impl Catalogue {
         (self, errors)
     }
 
+    fn leave_out(&mut self, error: EntryError) {
+        self.wrong.insert(names::key(&error.entry), error);
+    }
+
     fn unknown(&self, name: &str) -> UnknownModel {
         let last = name.rsplit('/').next().unwrap_or(name);
         let wanted: String = names::key(last).chars().take(128).collect();
@@ -204,6 +226,7 @@ impl Catalogue {
         UnknownModel {
             name: name.chars().take(256).collect(),
             nearest: words,
+            wrong: self.wrong.get(&names::key(name)).cloned(),
         }
     }
 }

@@ -242,3 +242,22 @@ proptest::proptest! {
         let _ = cluster(&[("llama-3-8b", &format!("{field}: {value}"))]);
     }
 }
+
+#[test]
+fn whoever_names_an_entry_that_is_left_out_learns_why() {
+    for (entry, word) in [
+        ("paramters: 3", "paramters"),
+        ("source: pvc://a/b", "parameters"),
+        ("[", "own-13b"),
+    ] {
+        let data = [("own-13b".to_owned(), entry.to_owned())].into();
+        let (catalogue, _) = Catalogue::builtin().overridden_by(&data);
+        let told = catalogue.find("Own-13B").unwrap_err().to_string();
+        assert!(told.contains("is left out") && told.contains(word), "{told}");
+        assert!(
+            catalogue
+                .find("own-14b")
+                .is_err_and(|other| other.wrong.is_none())
+        );
+    }
+}
