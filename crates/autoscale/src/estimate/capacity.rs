@@ -16,6 +16,8 @@ use crate::targets::Targets;
 const CACHE_SHARE: f64 = 0.7;
 /// Even the hardest promise that an unloaded replica keeps leaves it this busy.
 const LEAST_UTILIZATION: f64 = 0.05;
+/// Share of the promised time per output token that the slow are planned to take: load swings between two decisions.
+const PLANNED: f64 = 0.9;
 /// How much the time to first token grows with `u / (1 - u)`, relative to its unloaded value. A prompt's chunks share
 /// steps with decoding requests; measured in the simulator 0.15 (prompts of 12000 tokens) to 0.3 (of 1000).
 const TTFT_SLOPE: f64 = 0.3;
@@ -124,10 +126,10 @@ pub(crate) fn capacity(known: &Known, targets: &Targets) -> Capacity {
 
     let mut limits = vec![(Bound::Stability, Targets::UTILIZATION)];
     if let Some(target) = targets.per_token.filter(|_| binds(Bound::PerToken)) {
-        limits.push((
-            Bound::PerToken,
-            1.0 - known.line.base * known.tail / target.as_secs_f64(),
-        ));
+        // The slow take `a + tail * (mean - a)`, and the mean is `a / (1 - u)`.
+        let unloaded = known.line.base;
+        let added = PLANNED * target.as_secs_f64() - unloaded;
+        limits.push((Bound::PerToken, from_odds(added / (unloaded * known.tail))));
     }
     if let Some(target) = targets.ttft.filter(|_| binds(Bound::Ttft)) {
         limits.push((Bound::Ttft, ttft_limit(known, target.as_secs_f64())));
@@ -210,14 +212,31 @@ mod tests {
         }
     }
 
-    /// The reference's closed form: `x* = x_max * (1 - a / target)` with `x_max` 16.6 for this model and mix.
+    /// The reference's closed form: `x* = x_max * (1 - a / planned)` with `x_max` 16.6 for this model and mix.
     #[test]
     fn the_rate_is_the_closed_forms() {
-        for (milliseconds, rate) in [(10, 4.55), (20, 10.6), (40, 13.6)] {
+        for (milliseconds, rate) in [(10, 3.21), (20, 9.90), (40, 13.25)] {
             let got = capacity(&known(), &per_token(milliseconds));
             assert!((got.rate / rate - 1.0).abs() < 0.03, "{milliseconds} ms: {got:?}");
             assert_eq!(got.bound, Bound::PerToken);
             assert_eq!(got.unreachable, None);
+        }
+    }
+
+    /// Slow requests suffer more from load, not from what a step takes without it.
+    #[test]
+    fn a_tail_is_about_what_load_adds() {
+        let slow = Known { tail: 2.0, ..known() };
+        for milliseconds in [12, 14, 20, 40] {
+            let got = capacity(&slow, &per_token(milliseconds));
+            let unloaded = slow.line.base;
+            let mean = unloaded / (1.0 - got.utilization);
+            let slowest = unloaded + 2.0 * (mean - unloaded);
+            let target = f64::from(u32::try_from(milliseconds).unwrap()) / 1000.0;
+            assert!(
+                (slowest / (PLANNED * target) - 1.0).abs() < 1e-9,
+                "{milliseconds} ms: {got:?}"
+            );
         }
     }
 

@@ -221,6 +221,7 @@ impl Subjects {
         let stored = before.map(|published| &published.status);
         let stored = stored.or(entry.subject.stored.as_ref());
         let status = candidate(&decided, stored);
+        tell(key, &decided, stored);
         let news = match (before, difference(stored, &status)) {
             (None, _) | (_, Difference::Number) => true,
             (Some(before), _) if before.latency != decided.latency => true,
@@ -239,6 +240,19 @@ impl Subjects {
         let owner = entry.subject.owner;
         self.0.board.post(owner, &key.namespace, &key.name, decided);
         true
+    }
+}
+
+/// Every decision for whoever follows one resource, another number for everybody.
+fn tell(key: &ObjectKey, decided: &Decided, stored: Option<&ScalingStatus>) {
+    let Decided {
+        replicas, message, ..
+    } = decided;
+    let told = stored.and_then(|stored| stored.desired_replicas);
+    if told.is_some_and(|told| i64::from(told) == i64::from(*replicas)) {
+        tracing::debug!(resource = %key, replicas, "{message}");
+    } else {
+        tracing::info!(resource = %key, replicas, "{message}");
     }
 }
 

@@ -1,0 +1,261 @@
+//! Load comes, replicas follow, the promise is kept again; load goes, and they go too, without a request that notices.
+
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use serde_json::json;
+
+use crate::{
+    bed,
+    common::Space,
+    load::{Clients, Load, attainment},
+    look::{Scaled, condition},
+};
+
+/// Each token takes 69 ms on two idle L4; this is what is promised under load. A busy machine adds some milliseconds.
+const PROMISED: Duration = Duration::from_millis(200);
+/// Until a decision is made, carried out, and its replicas serve.
+const GROWS: Duration = Duration::from_mins(1);
+/// Until fewer replicas were enough for long enough.
+const SHRINKS: Duration = Duration::from_mins(3);
+/// For so long the promise has to be kept.
+const KEPT: Duration = Duration::from_secs(25);
+/// What piled up before is worked off in this time.
+const SETTLES: Duration = Duration::from_secs(25);
+
+/// Sends more than one replica can answer in time, until it is kept; then nothing.
+async fn follows(scaled: &Scaled<'_>, clients: Clients) {
+    let name = scaled.name;
+    let status = scaled.wait("ready", GROWS, is_ready).await;
+    let selector = status["selector"].as_str().unwrap().to_owned();
+    let begun = Instant::now();
+    let load = Load::start(scaled.space, &selector, &clients);
+    scaled.wait_serving(&selector, GROWS, |serving| serving > 1).await;
+    let first = begun.elapsed();
+    scaled.wait_serving(&selector, GROWS, |serving| serving > 2).await;
+    let grown = Instant::now();
+    tokio::time::sleep(SETTLES).await;
+    let settled = Instant::now();
+    tokio::time::sleep(KEPT).await;
+
+    let status = scaled.status().await;
+    let serving = scaled.serving(&selector).await;
+    told(scaled, &status, serving.len()).await;
+    let ended = Instant::now();
+    let answers = load.end().await;
+    let failed: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.failed.as_ref())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{name}: {} of {}: {failed:?}",
+        failed.len(),
+        answers.len()
+    );
+    let (before, slow_before) = attainment(&answers, (begun, begun + first), PROMISED);
+    let (after, slow_after) = attainment(&answers, (settled, ended), PROMISED);
+    println!(
+        "{name}: second replica after {first:.1?}, third after {:.1?}, {} in the end; before {:.1} % within {PROMISED:?}, p95 {slow_before:.0?}; \
+         after {:.1} %, p95 {slow_after:.0?}; {} requests; {}",
+        grown - begun,
+        serving.len(),
+        before * 100.0,
+        after * 100.0,
+        answers.len(),
+        status["scaling"]
+    );
+    assert!(before < 0.5, "{name}: one replica was enough for {before}");
+    assert!(
+        after > 0.95,
+        "{name}: {after} within {PROMISED:?}, p95 {slow_after:?}"
+    );
+
+    // A trickle is under way all the time, so that a replica that goes would cut something.
+    let trickle = Clients {
+        rate: 0.7,
+        answer: 100,
+        ..clients
+    };
+    let load = Load::start(scaled.space, &selector, &trickle);
+    let shrinking = Instant::now();
+    scaled
+        .wait_serving(&selector, SHRINKS, |serving| serving == 1)
+        .await;
+    println!(
+        "{name}: one replica {:.1?} after the load went",
+        shrinking.elapsed()
+    );
+    let answers = load.end().await;
+    let failed: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.failed.as_ref())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{name}: {} of {}: {failed:?}",
+        failed.len(),
+        answers.len()
+    );
+}
+
+/// What the status and the autoscaler say while load is followed.
+async fn told(scaled: &Scaled<'_>, status: &serde_json::Value, serving: usize) {
+    let scaling = &status["scaling"];
+    let desired = scaling["desiredReplicas"].as_i64().unwrap();
+    assert!(desired > 2, "{scaling}");
+    assert_eq!(scaling["transport"], "Metric");
+    for part in [
+        "arrivals",
+        "readyFor",
+        "replicaCapacity",
+        "timePerOutputToken",
+        "startupTime",
+        "limitedBy",
+    ] {
+        assert!(scaling[part].is_string(), "{part}: {scaling}");
+    }
+    assert_eq!(
+        condition(status, "LatencyObservable")["status"],
+        "True",
+        "{status}"
+    );
+    let active = condition(status, "ScalingActive");
+    assert_eq!(active["status"], "True", "{active}");
+    assert!(
+        active["message"].as_str().unwrap().contains("requests/s arrive"),
+        "{active}"
+    );
+    let autoscaler: HorizontalPodAutoscaler = scaled.autoscaler().await.unwrap();
+    let state = autoscaler.status.unwrap();
+    assert_eq!(i64::from(state.desired_replicas), desired, "{scaling}");
+    assert!(serving >= 3, "{serving} serve");
+    let (worked, row) = scaled.space.kubectl(&["get", "hpa", scaled.name]).await;
+    assert!(worked && row.contains("1 (avg)"), "{row}");
+}
+
+/// What makes one replica scale: the smallest model that is slow enough on slow GPUs.
+fn spec(promise: (&str, serde_json::Value), model: &str) -> serde_json::Value {
+    let (field, promise) = promise;
+    json!({model: "qwen2.5-14b", "gpuType": "L4", "replicas": 1, field: promise,
+        "serving": {"gpus": 2, "contextLength": 8192}})
+}
+
+/// A Deployment, whose Pods to go are chosen by cost.
+/// Promises: S2-21
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_by_name_keeps_its_promise_under_load() {
+    let space = bed().await.space("load").await;
+    let promise = json!({"timePerOutputToken": "200ms", "maxReplicas": 8});
+    apply(
+        &space,
+        "ai.example.com/v1",
+        "LLMModel",
+        spec(("scaling", promise), "modelName"),
+    )
+    .await;
+    let scaled = Scaled {
+        space: &space,
+        kind: "llmmodels.ai.example.com",
+        name: "chat",
+    };
+    follows(&scaled, clients("qwen2.5-14b")).await;
+}
+
+/// A StatefulSet, of which the highest number goes.
+/// Promises: S2-21, S3-10
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_deployment_keeps_its_promise_under_load() {
+    let space = bed().await.space("load-set").await;
+    let mut spec = spec(("sla", json!({"maxLatency": "200ms"})), "model");
+    spec["maxReplicas"] = json!(8);
+    apply(&space, "ai.example.com/v1", "ModelDeployment", spec).await;
+    let scaled = Scaled {
+        space: &space,
+        kind: "modeldeployments.ai.example.com",
+        name: "chat",
+    };
+    follows(&scaled, clients("qwen2.5-14b")).await;
+    assert_eq!(scaled.serving("llm-operator.io/name=chat").await, ["chat-0"]);
+}
+
+/// More replicas come under load.
+async fn grows(scaled: &Scaled<'_>, model: &str) {
+    let status = scaled.wait("ready", GROWS, is_ready).await;
+    let selector = status["selector"].as_str().unwrap().to_owned();
+    let (begun, load) = (
+        Instant::now(),
+        Load::start(scaled.space, &selector, &clients(model)),
+    );
+    scaled.wait_serving(&selector, GROWS, |serving| serving > 1).await;
+    println!("{}: second replica after {:.1?}", scaled.kind, begun.elapsed());
+    let answers = load.end().await;
+    let failed: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.failed.as_ref())
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {}: {failed:?}",
+        failed.len(),
+        answers.len()
+    );
+}
+
+/// Promises: S2-21
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_llm_deployment_follows_load() {
+    let space = bed().await.space("load-llm").await;
+    let model = json!({"apiVersion": "llm.example.com/v1alpha1", "kind": "LLMModel", "metadata": {"name": "model"}, "spec": {
+        "modelName": "qwen2.5-14b", "image": "vllm/vllm-openai:v0.33.0", "engine": "vllm",
+        "source": {"uri": "hf://Qwen/Qwen2.5-14B-Instruct"}, "gpu": {"count": 2, "product": "L4"},
+        "resources": {"cpu": "2", "memory": "16Gi"}, "args": ["--max-model-len", "8192"]}});
+    space.apply(&model.to_string()).await;
+    let spec = json!({"modelRef": "model", "replicas": 1, "port": 8000,
+        "scaling": {"timePerOutputToken": "200ms", "maxReplicas": 4}});
+    apply(&space, "llm.example.com/v1alpha1", "LLMDeployment", spec).await;
+    let scaled = Scaled {
+        space: &space,
+        kind: "llmdeployments.llm.example.com",
+        name: "chat",
+    };
+    grows(&scaled, "qwen2.5-14b").await;
+}
+
+/// Promises: S2-21
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ai_deployment_follows_load() {
+    let space = bed().await.space("load-prem").await;
+    let spec = json!({"engine": {"name": "vllm"}, "models": [{"uri": "Qwen/Qwen2.5-14B-Instruct"}],
+        "args": ["--max-model-len=8192", "--tensor-parallel-size=2"],
+        "deployment": {"replicas": 1, "accelerator": {"interface": "CUDA", "minVersion": {"major": 7}},
+            "resources": {"limits": {"cpu": "2", "memory": "16Gi", "nvidia.com/gpu": "2"}},
+            "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"}},
+        "scaling": {"timePerOutputToken": "200ms", "maxReplicas": 4}});
+    apply(&space, "premlabs.io/v1alpha1", "AIDeployment", spec).await;
+    let scaled = Scaled {
+        space: &space,
+        kind: "aideployments.premlabs.io",
+        name: "chat",
+    };
+    grows(&scaled, "Qwen/Qwen2.5-14B-Instruct").await;
+}
+
+async fn apply(space: &Space, version: &str, kind: &str, spec: serde_json::Value) {
+    let resource = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "chat"}, "spec": spec});
+    space.apply(&resource.to_string()).await;
+}
+
+fn is_ready(status: &serde_json::Value) -> bool {
+    status["state"] == "Ready"
+}
+
+fn clients(model: &str) -> Clients {
+    Clients {
+        port: 8000,
+        model: model.to_owned(),
+        rate: 10.0,
+        prompt: 300,
+        answer: 60,
+    }
+}
