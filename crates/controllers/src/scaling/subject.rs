@@ -119,10 +119,12 @@ fn targets(promise: &Promise) -> Targets {
 /// Where the engine exports its own metrics.
 fn metrics(plan: &ServingPlan) -> Option<MetricsSource> {
     let engine = engine(plan.labels.get("app.kubernetes.io/name")?)?;
+    let declared = plan.pod.engine.ports.first();
     Some(MetricsSource {
         port: match engine {
             Engine::Triton => TRITON_PORT,
-            _ => plan.pod.engine.ports.first()?.number,
+            // prem-operator's form declares no port of its container; its Service has the container's number.
+            _ => declared.map_or(plan.service.port, |port| port.number),
         },
         path: engine.path()?.into(),
         engine: Some(engine),
@@ -144,7 +146,11 @@ fn engine(word: &str) -> Option<Engine> {
 
 #[cfg(test)]
 mod tests {
+    use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
+    use serde_json::json;
+
     use super::*;
+    use crate::llm_deployment::{accept::plan, validate::Referents};
 
     #[test]
     fn promises_become_targets() {
@@ -159,6 +165,25 @@ mod tests {
         assert_eq!(targets.per_token, promise.time_per_output_token);
         assert_eq!(targets.throughput, Some(4000.0));
         assert!((targets.attainment - 0.99).abs() < 1e-12);
+    }
+
+    #[test]
+    fn metrics_are_where_the_engine_listens_with_and_without_a_declared_port() {
+        let model: LLMModel = serde_json::from_value(json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMModel", "metadata": {"name": "m", "namespace": "n"},
+            "spec": {"modelName": "m", "image": "vllm/vllm-openai:v0.33.0", "engine": "vllm", "source": {"uri": "hf://a/b"}, "port": 9000},
+        }))
+        .unwrap();
+        let deployment: LLMDeployment = serde_json::from_value(json!({
+            "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMDeployment",
+            "metadata": {"name": "d", "namespace": "n", "uid": "1"}, "spec": {"modelRef": "m", "replicas": 1},
+        }))
+        .unwrap();
+        let mut plan = plan(&deployment, &model, Referents::default()).unwrap();
+        let port = |plan: &ServingPlan| metrics(plan).map(|source| source.port);
+        assert_eq!(port(&plan), Some(9000));
+        plan.pod.engine.ports.clear();
+        assert_eq!(port(&plan), Some(plan.service.port));
     }
 
     #[test]
