@@ -18,6 +18,7 @@ mod edits;
 mod names;
 mod nodes;
 mod overrides;
+mod quiet;
 mod refusals;
 mod seen;
 mod storage;

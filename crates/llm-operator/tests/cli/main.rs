@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod by_name;
 mod call;
 mod fit;
 mod layout;

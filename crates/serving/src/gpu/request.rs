@@ -37,8 +37,8 @@ impl GpuRequest {
     pub fn node_requirements(&self) -> Vec<NodeSelectorRequirement> {
         let product = self
             .product
-            .as_deref()
-            .map(|product| requirement(PRODUCT, "In", product_values(product)));
+            .as_ref()
+            .map(|_| requirement(PRODUCT, "In", self.product_labels()));
         let memory = self
             .min_memory
             .map(|memory| requirement(MEMORY, "Gt", vec![(least_label_mib(memory) - 1).to_string()]));
@@ -58,9 +58,14 @@ impl GpuRequest {
         asked.max(product)
     }
 
-    /// Values of the node label `nvidia.com/gpu.product` that satisfy the wish; empty: any.
+    /// Values of the node label `nvidia.com/gpu.product` that satisfy the wish; empty: any. Several time slices may be of one GPU, so a
+    /// model that is split over GPUs gets whole ones, unless the slices are named.
     pub fn product_labels(&self) -> Vec<String> {
-        self.product.as_deref().map(product_values).unwrap_or_default()
+        let mut values = self.product.as_deref().map(product_values).unwrap_or_default();
+        if self.count > 1 && values.len() > 1 {
+            values.retain(|value| !value.ends_with(catalogue::SHARED));
+        }
+        values
     }
 
     /// The smallest value of the node label `nvidia.com/gpu.memory`, in MiB, that satisfies the wish.
@@ -151,9 +156,15 @@ mod tests {
     fn a_family_is_all_its_labels_and_an_exact_label_itself() {
         let family = &request(Some("h100"), None).node_requirements()[0];
         let values = family.values.as_ref().unwrap();
-        assert!(
-            values.contains(&"NVIDIA-H100-NVL".into()) && values.contains(&"NVIDIA-H100-PCIe-SHARED".into())
-        );
+        let slice = "NVIDIA-H100-PCIe-SHARED".to_owned();
+        assert!(values.contains(&"NVIDIA-H100-NVL".into()) && !values.contains(&slice));
+        let one = GpuRequest {
+            count: 1,
+            ..request(Some("h100"), None)
+        };
+        assert!(one.product_labels().contains(&slice), "a slice is one GPU");
+        let named = request(Some(&slice), None);
+        assert_eq!(named.product_labels(), [slice]);
         let exact = request(Some("NVIDIA-Future-1"), None).node_requirements();
         assert_eq!(exact[0].values, Some(vec!["NVIDIA-Future-1".into()]));
         assert!(request(None, None).node_requirements().is_empty());
