@@ -121,6 +121,11 @@ struct Paths {
 
 impl Words<'_> {
     fn parse(self, least: i32, paths: &Paths) -> Result<Option<ScalingPlan>, Vec<FieldError>> {
+        let times = self.time_to_first_token.or(self.time_per_output_token);
+        if times.is_none() && self.output_tokens_per_second.is_none() {
+            // A block that is empty promises nothing.
+            return Ok(None);
+        }
         let mut errors = Errors::default();
         let mut time = |text: Option<&str>, path| text.and_then(|text| errors.keep(duration(path, text)));
         let time_to_first_token = time(self.time_to_first_token, paths.time_to_first_token);
@@ -252,6 +257,11 @@ mod tests {
         }
         assert_eq!((of_sla.least, of_sla.most), (4, 16));
         assert_eq!(of_dynamo.promise.output_tokens_per_second, Some(50));
+    }
+
+    #[test]
+    fn an_empty_block_promises_nothing() {
+        assert_eq!(scaling(Some(&ScalingSpec::default()), 1), Ok(None));
     }
 
     #[test]

@@ -10,10 +10,6 @@ use super::schema;
 /// How fast answers must be; with it the number of replicas follows the load, and `replicas` is the least of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.timeToFirstToken) || has(self.timePerOutputToken) || has(self.outputTokensPerSecond)")
-        .message("say what is promised: timeToFirstToken, timePerOutputToken or outputTokensPerSecond"),
-)]
 pub struct ScalingSpec {
     /// Most replicas, 1 or more. Default: four times `replicas`, at least 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]

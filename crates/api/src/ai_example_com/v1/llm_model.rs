@@ -37,6 +37,11 @@ use crate::shared::{CataloguedStatus, ScalingSpec, ServingOptions};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.scaling) || has(self.scaling.timeToFirstToken) || has(self.scaling.timePerOutputToken) || has(self.scaling.outputTokensPerSecond)")
+        .message("say what is promised: timeToFirstToken, timePerOutputToken or outputTokensPerSecond")
+        .field_path(".scaling"),
+)]
 pub struct LLMModelSpec {
     /// Name of the model, as in `llm-operator models`, for example `llama-3-70b`. Default: the resource's own name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

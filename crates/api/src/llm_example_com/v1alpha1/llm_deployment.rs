@@ -44,6 +44,11 @@ use crate::shared::{ScalingSpec, ScalingStatus, State, schema};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.scaling) || has(self.scaling.timeToFirstToken) || has(self.scaling.timePerOutputToken) || has(self.scaling.outputTokensPerSecond)")
+        .message("say what is promised: timeToFirstToken, timePerOutputToken or outputTokensPerSecond")
+        .field_path(".scaling"),
+)]
 pub struct LLMDeploymentSpec {
     /// Name of the LLMModel in the same namespace.
     #[schemars(length(min = 1, max = 253))]
