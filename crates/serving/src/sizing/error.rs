@@ -56,7 +56,9 @@ pub enum SizingError {
         possible: Vec<String>,
     },
     /// Offline, nobody can tell which GPUs there are.
-    #[error("which GPU is not said, and there are no nodes to look at; name one of {known}")]
+    #[error(
+        "no type of GPU is said, and no nodes are known to choose from (render takes them by --nodes); name one of {known}"
+    )]
     GpuNeeded {
         /// Names that are known.
         known: String,
