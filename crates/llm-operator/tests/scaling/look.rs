@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
+use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
 use kube::{ResourceExt, api::ListParams};
 use serde_json::Value;
 
@@ -115,4 +115,35 @@ pub fn spec(kind: &str, name: &str, more: Value) -> String {
         &more,
     );
     serde_json::json!({"apiVersion": "ai.example.com/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}).to_string()
+}
+
+/// The lowest number of replicas that a Deployment was told to have.
+pub struct Lowest {
+    stop: tokio_util::sync::CancellationToken,
+    watching: tokio::task::JoinHandle<i32>,
+}
+
+impl Lowest {
+    /// The lowest so far.
+    pub async fn end(self) -> i32 {
+        self.stop.cancel();
+        self.watching.await.unwrap()
+    }
+}
+
+/// Begins to look, every 50 ms.
+pub fn lowest(space: &Space, name: &str) -> Lowest {
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (api, name, stopped) = (space.api::<Deployment>(), name.to_owned(), stop.clone());
+    let watching = tokio::spawn(async move {
+        let mut lowest = i32::MAX;
+        while !stopped.is_cancelled() {
+            if let Ok(found) = api.get(&name).await {
+                lowest = lowest.min(found.spec.and_then(|spec| spec.replicas).unwrap_or(1));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        lowest
+    });
+    Lowest { stop, watching }
 }

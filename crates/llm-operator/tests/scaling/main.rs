@@ -12,6 +12,7 @@ mod common;
 
 mod load;
 mod look;
+mod others;
 mod promises;
 mod under_load;
 

@@ -18,32 +18,29 @@ const LLM_MODEL: &str = "llmmodels.ai.example.com";
 /// Promises: S3-10, S3-13, S3-15
 #[tokio::test]
 async fn the_documents_promises_are_within_reach() {
-    let space = bed().await.space("documents").await;
-    let secret = [
-        "create",
-        "secret",
-        "generic",
-        "hf-token",
-        "--from-literal=token=hf_test",
-    ];
-    assert!(space.kubectl(&secret).await.0);
-    space
-        .apply(&repository_file("examples/ai/model-deployment.yaml"))
-        .await;
-    space
-        .apply(&repository_file("examples/ai/dynamo-graph-deployment.yaml"))
-        .await;
-    for kind in [
-        "modeldeployments.ai.example.com",
-        "dynamographdeployments.nvidia.com",
+    let bed = bed().await;
+    let definition = serde_json::to_string(&api::optional_crds()[0]).unwrap();
+    bed.cluster.apply_yaml(&definition).await.unwrap();
+    for (kind, file) in [
+        ("modeldeployments.ai.example.com", "model-deployment"),
+        ("dynamographdeployments.nvidia.com", "dynamo-graph-deployment"),
     ] {
-        let (_, name) = space
-            .kubectl(&["get", kind, "-o", "jsonpath={.items[0].metadata.name}"])
+        let space = bed.space("documents").await;
+        let secret = [
+            "create",
+            "secret",
+            "generic",
+            "hf-token",
+            "--from-literal=token=hf_test",
+        ];
+        assert!(space.kubectl(&secret).await.0);
+        space
+            .apply(&repository_file(&format!("examples/ai/{file}.yaml")))
             .await;
         let scaled = Scaled {
             space: &space,
             kind,
-            name: name.trim(),
+            name: "llama-3-70b",
         };
         let enough = |status: &Value| status["state"] == "Ready" && status["scaling"]["reason"] == "Enough";
         let status = scaled.wait("Ready and Enough", PATIENCE * 2, enough).await;

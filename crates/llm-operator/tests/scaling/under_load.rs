@@ -226,10 +226,10 @@ async fn an_llm_deployment_follows_load() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ai_deployment_follows_load() {
     let space = bed().await.space("load-prem").await;
-    let spec = json!({"engine": {"name": "vllm"}, "models": [{"uri": "Qwen/Qwen2.5-14B-Instruct"}],
-        "args": ["--max-model-len=8192", "--tensor-parallel-size=2"],
+    let spec = json!({"engine": {"name": "vllm"}, "models": [{"uri": "Qwen/Qwen2.5-7B-Instruct"}],
+        "args": ["--max-model-len=4096"],
         "deployment": {"replicas": 1, "accelerator": {"interface": "CUDA", "minVersion": {"major": 7}},
-            "resources": {"limits": {"cpu": "2", "memory": "16Gi", "nvidia.com/gpu": "2"}},
+            "resources": {"limits": {"cpu": "2", "memory": "16Gi", "nvidia.com/gpu": "1"}},
             "nodeSelector": {"nvidia.com/gpu.product": "NVIDIA-L4"}},
         "scaling": {"timePerOutputToken": "200ms", "maxReplicas": 4}});
     apply(&space, "premlabs.io/v1alpha1", "AIDeployment", spec).await;
@@ -238,7 +238,7 @@ async fn an_ai_deployment_follows_load() {
         kind: "aideployments.premlabs.io",
         name: "chat",
     };
-    grows(&scaled, "Qwen/Qwen2.5-14B-Instruct").await;
+    grows(&scaled, "Qwen/Qwen2.5-7B-Instruct").await;
 }
 
 async fn apply(space: &Space, version: &str, kind: &str, spec: serde_json::Value) {
