@@ -211,6 +211,11 @@ impl Caches {
             .min_by_key(|scaler| (scaler.made_for.is_some(), scaler.name.clone()))
     }
 
+    /// Whether an older resource of the same name is still to be looked at.
+    pub fn has_unseen_elder<K: ServingRoot>(&self, resource: &K) -> bool {
+        self.serving.has_unseen_elder(resource)
+    }
+
     /// The resources that refer to the `AIModelMap` `namespace`/`name`.
     pub fn users_of_map(&self, namespace: &str, name: &str) -> Vec<ObjectKey> {
         let key = triggers::named("map", namespace, name);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use api::shared::State;
 use diagnosis::facts::PodFacts;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use reconcile::{ObjectKey, WatchCache};
 
 use crate::{serving_kind::ServingRoot, triggers};
@@ -70,6 +71,8 @@ trait ServingView: Names {
     fn pod_owner(&self) -> &'static str;
     fn filed_under(&self, key: &str) -> Vec<FullName>;
     fn not_ready(&self) -> Vec<ObjectKey>;
+    /// When a resource that nobody has looked at yet was made.
+    fn unseen_since(&self, namespace: &str, name: &str) -> Option<Time>;
 }
 
 impl<K: ServingRoot> ServingView for WatchCache<K> {
@@ -94,6 +97,12 @@ impl<K: ServingRoot> ServingView for WatchCache<K> {
                 ObjectKey::new(K::KIND, text(&meta.namespace), text(&meta.name))
             })
             .collect()
+    }
+
+    fn unseen_since(&self, namespace: &str, name: &str) -> Option<Time> {
+        let resource = self.get(namespace, name)?;
+        let unseen = resource.status().is_none();
+        resource.meta().creation_timestamp.clone().filter(|_| unseen)
     }
 }
 
@@ -127,6 +136,17 @@ impl ServingRoots {
         named
             .map(|view| ObjectKey::new(view.kind(), namespace, name))
             .collect()
+    }
+
+    /// Whether an older resource of this name, of another kind, was not looked at yet: the oldest has the name.
+    pub(crate) fn has_unseen_elder<K: ServingRoot>(&self, resource: &K) -> bool {
+        let meta = resource.meta();
+        let (Some(namespace), Some(name)) = (&meta.namespace, &meta.name) else {
+            return false;
+        };
+        let others = self.0.iter().filter(|view| view.kind() != K::KIND);
+        let mut unseen = others.filter_map(|view| view.unseen_since(namespace, name));
+        unseen.any(|elder| Some(&elder) < meta.creation_timestamp.as_ref())
     }
 
     /// Whoever waits for GPUs that somebody holds.

@@ -31,7 +31,7 @@ use crate::{
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
 pub(crate) const SCHEDULER_PATIENCE: Duration = Duration::from_secs(31);
 
-/// Only after this time what a new resource names is said to be missing.
+/// Only after this time what a new resource names is said to be missing, and an older one of its name is waited for.
 const REFERENT_PATIENCE: Duration = Duration::from_millis(250);
 
 /// After this time something that is brought in line by its own reconcile is looked at again, if that woke nobody.
@@ -79,6 +79,9 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
         }
 
         let scaler = context.caches.scaler_of(K::WORKLOAD, &key.namespace, &key.name);
+        if resource.status().is_none() && context.caches.has_unseen_elder(&*resource) {
+            return Ok(Next::RequeueAfter(REFERENT_PATIENCE));
+        }
         let accepted = resource.accept(context, scaler.as_deref());
         if matches!(accepted, Err(Rejection::Pending)) {
             return Ok(Next::RequeueAfter(PENDING_PATIENCE));

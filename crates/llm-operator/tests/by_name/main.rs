@@ -15,6 +15,7 @@ mod documents;
 mod drift;
 mod dynamo;
 mod edits;
+mod elders;
 mod names;
 mod nodes;
 mod overrides;
