@@ -225,10 +225,13 @@ fn holders(pod: &PodFacts, need: &GpuNeed, open: &[&NodeFacts], pods: &[Arc<PodF
     holders
 }
 
+/// The holder when it is the Pod's own resource: more replicas than there are GPUs, or a new version beside the old one.
+const OWN: &str = "its own other Pods";
+
 /// `llmdeployment chat-service`, or the Pod itself when it is not ours.
 fn holder(pod: &PodFacts, other: &PodFacts) -> String {
     match &other.owner {
-        owner @ Some(_) if *owner == pod.owner => "its own other Pods".to_owned(),
+        owner @ Some(_) if *owner == pod.owner => OWN.to_owned(),
         Some(owner) => {
             let kind = owner.kind.split('.').next().unwrap_or_default();
             format!("{kind} {}", owner.name)
@@ -278,10 +281,15 @@ fn taken(
             need.count
         ));
     }
-    let way_out = if need.count == 1 {
-        "Free one, or add a node.".to_owned()
-    } else {
-        format!("Lower {}, free some, or add a node.", need.count_field)
+    let own = holders.here.contains_key(OWN);
+    let way_out = match (need.count == 1, own) {
+        (true, true) => "Ask for one replica fewer, free one, or add a node.".to_owned(),
+        (true, false) => "Free one, or add a node.".to_owned(),
+        (false, true) => format!(
+            "Ask for one replica fewer, lower {}, free some, or add a node.",
+            need.count_field
+        ),
+        (false, false) => format!("Lower {}, free some, or add a node.", need.count_field),
     };
     let words = format!(
         "Pod {} waits for a node: it needs {}; {total} such GPU{} exist{}, {}. {way_out}",

@@ -111,7 +111,8 @@ fn enough_in_total_but_not_on_one_node() {
     let finding = explain(&waiting(NO_GPU_FREE), Some(&need()), &around);
     assert_eq!(finding.reason, Reason::GpusTaken);
     assert!(
-        finding.message.contains("1 is taken by its own other Pods"),
+        finding.message.contains("1 is taken by its own other Pods")
+            && finding.message.contains("Ask for one replica fewer, lower"),
         "{}",
         finding.message
     );

@@ -16,6 +16,7 @@ mod drift;
 mod dynamo;
 mod edits;
 mod elders;
+mod full;
 mod names;
 mod nodes;
 mod overrides;
