@@ -2,7 +2,7 @@
 //!
 //! In: options, a client, whether this replica leads. Out: a server that runs until `stop`, and [`MetricsApi`] as it changes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use controllers::{
     decisions::{Number, StatusDecisions},
@@ -11,10 +11,13 @@ use controllers::{
 use external_metrics::{Decided, Decisions, ExternalMetrics, Options, Standing, Workload};
 use kube::Client;
 use reconcile::cache::Namespaces;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ExternalMetricsArgs;
+
+/// An API that the API server does not reach for so long is not waited for: the numbers go another way until it does.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Decisions as the server asks for them.
 struct FromStatuses(Arc<StatusDecisions>);
@@ -85,8 +88,16 @@ fn follow(served: ExternalMetrics, stop: CancellationToken) -> watch::Receiver<M
     let mut standing = served.standing();
     let (tell, told) = watch::channel(MetricsApi::Unknown);
     tokio::spawn(async move {
+        let mut unanswered_since = None;
         loop {
-            let now = translated(&standing.borrow_and_update());
+            let now = standing.borrow_and_update().clone();
+            let unanswered = now == Standing::Ours { available: false };
+            let since = *unanswered_since.get_or_insert_with(Instant::now);
+            if !unanswered {
+                unanswered_since = None;
+            }
+            let given_up = unanswered && since.elapsed() >= PATIENCE;
+            let now = translated(&now, given_up);
             tell.send_if_modified(|last| {
                 let differs = *last != now;
                 *last = now;
@@ -94,6 +105,7 @@ fn follow(served: ExternalMetrics, stop: CancellationToken) -> watch::Receiver<M
             });
             tokio::select! {
                 changed = standing.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep_until(since + PATIENCE), if unanswered && !given_up => {}
                 () = stop.cancelled() => break,
             }
         }
@@ -102,16 +114,38 @@ fn follow(served: ExternalMetrics, stop: CancellationToken) -> watch::Receiver<M
     told
 }
 
-fn translated(standing: &Standing) -> MetricsApi {
+/// `given_up`: the API server has not reached it for so long that nobody should wait for it.
+fn translated(standing: &Standing, given_up: bool) -> MetricsApi {
     match standing {
+        Standing::Ours { available: true } => MetricsApi::Ours,
+        Standing::Ours { available: false } if given_up => MetricsApi::Unusable(
+            "the API server does not reach this operator's external.metrics.k8s.io; see `kubectl get apiservice \
+             v1beta1.external.metrics.k8s.io -o yaml`, firewalls and network policies (port 6443 of the operator's Pods)"
+                .to_owned(),
+        ),
         // One that cannot be reached for a moment is not given up: autoscalers hold meanwhile.
         Standing::Unknown | Standing::Ours { available: false } => MetricsApi::Unknown,
-        Standing::Ours { available: true } => MetricsApi::Ours,
         Standing::HeldBy { service } => {
             MetricsApi::Unusable(format!("external.metrics.k8s.io is served by {service}"))
         }
         Standing::NotPermitted { why } => {
             MetricsApi::Unusable(format!("external.metrics.k8s.io cannot be served: {why}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_api_that_is_not_reached_is_given_up_after_a_while() {
+        let away = Standing::Ours { available: false };
+        assert_eq!(translated(&away, false), MetricsApi::Unknown);
+        assert!(matches!(translated(&away, true), MetricsApi::Unusable(_)));
+        assert_eq!(
+            translated(&Standing::Ours { available: true }, true),
+            MetricsApi::Ours
+        );
     }
 }

@@ -101,7 +101,7 @@ pub struct ServingOptions {
     #[schemars(length(min = 1, max = 253))]
     pub runtime_class_name: Option<String>,
 
-    /// Seconds between the decision to stop a replica and its kill. Default: 60; with a promise the time of an answer of 4096 tokens at the promised speed, and 30 more.
+    /// Seconds between the decision to stop a replica and its kill. Default: 60; with a promise the time of an answer of 4096 tokens at the promised speed and 30 more, in steps of 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86400))]
     pub termination_grace_period_seconds: Option<i64>,

@@ -179,7 +179,9 @@ impl Planner {
     ) -> (u32, Reason) {
         let current = inputs.current;
         if let Some(reason) = holds(interval, current) {
-            return (bounds.apply(current), reason);
+            // What a throughput needs is known without having seen anything.
+            let for_throughput = num::whole_replicas(inputs.for_throughput);
+            return (bounds.apply(current.max(for_throughput)), reason);
         }
         let for_rate = num::whole_replicas(inputs.for_rate.max(inputs.for_throughput));
         let for_queue = num::whole_replicas(inputs.for_queue);

@@ -31,7 +31,12 @@ pub(crate) fn gpus_of(node: &NodeFacts, taken: i64) -> NodeGpus {
     let allocatable = node.device_count(RESOURCE);
     NodeGpus {
         node: node.name.to_string(),
-        product: node.gpu_product.as_deref().map(str::to_owned),
+        // One that Pods cannot select is as good as none.
+        product: node
+            .gpu_product
+            .as_deref()
+            .filter(|_| node.gpu_selectable)
+            .map(str::to_owned),
         memory_mib: node.gpu_memory_mib,
         allocatable: count(allocatable),
         free: if node.usable() {

@@ -88,6 +88,7 @@ fn sized(
             asked: standing.asked.as_deref()?,
             gpu_product: standing.gpu_type.as_deref()?,
             gpus: u32::try_from(standing.gpus?).ok()?,
+            serves: asked.serves,
         })
     });
     let ask = Ask {
@@ -137,9 +138,10 @@ fn refused(asked: &Asked<'_>, error: &SizingError) -> Rejection {
 fn check_token(asked: &Asked<'_>, sizing: &Sizing, known: &dyn Lookup) -> Result<(), Rejection> {
     let namespace = &asked.identity.namespace;
     let env = asked.options.env.iter().flatten();
-    let brought = env
-        .into_iter()
-        .any(|variable| variable.name == super::request::TOKEN_VARIABLE);
+    // A token of one's own, a mirror, or weights that are there already.
+    let brought = env.into_iter().any(|variable| {
+        [super::request::TOKEN_VARIABLE, "HF_ENDPOINT", "HF_HUB_OFFLINE"].contains(&variable.name.as_str())
+    });
     // Of a Secret with another name the operator sees nothing; the Pod's own status will tell.
     let ours = asked.token_secret() == SECRET;
     let needed = sizing.gated && sizing.engine == Engine::Vllm && !brought && ours;

@@ -1,7 +1,8 @@
 //! How many replicas there may be, and what sets the limit.
 //!
-//! In: the plan, and what room there is. Out: bounds with words for the upper one. It must not take away what runs: room that is gone
-//! lowers nobody below the least, nor GPUs that its Pods hold.
+//! In: the plan, what room there is, what was ordered. Out: bounds with words for the upper one. It must not take away what runs: GPUs
+//! that are gone lower nobody below what was ordered (the Pod that has lost its node waits, and others serve on), and nothing lowers
+//! anybody below the least.
 
 use autoscale::Bounds;
 use serving::plan::ScalingPlan;
@@ -47,8 +48,8 @@ impl Bounded {
     }
 }
 
-/// The bounds of a plan in the room that there is.
-pub fn bounded(plan: &ScalingPlan, room: &Room) -> Bounded {
+/// The bounds of a plan in the room that there is; `ordered`: replicas that its workload is told to have.
+pub fn bounded(plan: &ScalingPlan, room: &Room, ordered: u32) -> Bounded {
     let number = |replicas: i32| u32::try_from(replicas).unwrap_or_default();
     let (least, most) = (number(plan.least), number(plan.most));
     let mut bounded = Bounded {
@@ -62,7 +63,7 @@ pub fn bounded(plan: &ScalingPlan, room: &Room) -> Bounded {
         .quota
         .as_ref()
         .map(|(replicas, words)| (*replicas, Limit::Quota(words.clone())));
-    let gpus = room.gpus.map(|replicas| (replicas, Limit::Gpus));
+    let gpus = room.gpus.map(|replicas| (replicas.max(ordered), Limit::Gpus));
     for (replicas, limit) in gpus.into_iter().chain(quota) {
         if replicas.max(least) < bounded.bounds.max {
             bounded.bounds.max = replicas.max(least);
@@ -113,9 +114,19 @@ mod tests {
                 quota,
                 ..Room::default()
             };
-            let bounded = bounded(&plan, &room);
+            let bounded = bounded(&plan, &room, 0);
             assert_eq!((bounded.bounds.min, bounded.bounds.max), (3, max), "{room:?}");
             assert!(bounded.words().contains(told), "{}", bounded.words());
         }
+        let lost_a_node = Room {
+            gpus: Some(7),
+            ..Room::default()
+        };
+        assert_eq!(
+            bounded(&plan, &lost_a_node, 8).bounds.max,
+            8,
+            "nobody else has to go"
+        );
+        assert_eq!(bounded(&plan, &lost_a_node, 20).bounds.max, 12);
     }
 }

@@ -16,6 +16,8 @@ pub struct Decided {
     pub decision: Decision,
     /// The bounds that it was made within.
     pub bounds: Bounds,
+    /// Most that the plan allows, whatever room there is.
+    pub most: u32,
     /// The decision's sentence, with what could not be seen and what limits.
     pub message: String,
     /// Whether what was promised can be seen.

@@ -85,7 +85,8 @@ impl Scaled {
     /// Decides. Once a round of scrapes was seen; sooner nothing is new.
     pub fn decide(&mut self, subject: &Subject, view: &View<'_>) -> Decided {
         let room = self.remember_quota(&view.room, view.clocks.scraper);
-        let bounded = bounded(&subject.plan, &room);
+        let asked = self.ordered.or(room.asked).unwrap_or_default();
+        let bounded = bounded(&subject.plan, &room, asked);
         let living = view.pods.iter().filter(|pod| !pod.deleting).count();
         let ordered = *self.ordered.get_or_insert_with(|| {
             let living = u32::try_from(living).unwrap_or(u32::MAX);
@@ -110,6 +111,7 @@ impl Scaled {
             at: Timestamp::from_second(day.as_second()).unwrap_or(day),
             message: sentence(&decision.message, decision.reason, &sight, &bounded),
             bounds: bounded.bounds,
+            most: u32::try_from(subject.plan.most).unwrap_or_default(),
             latency: latency(&subject.plan.promise, latest),
             decision,
             sight,

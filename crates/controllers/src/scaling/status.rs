@@ -31,7 +31,12 @@ pub fn scaling(
     transport: Option<Transport>,
 ) -> ScalingStatus {
     let new = candidate(decided, stored);
-    let kept = stored.filter(|stored| difference(Some(stored), &new) == Difference::None);
+    let kept = stored.filter(|stored| match difference(Some(stored), &new) {
+        Difference::None => true,
+        // After a restart: what was seen before still stands.
+        Difference::Inputs => saw_nothing(decided),
+        Difference::Number => false,
+    });
     ScalingStatus {
         transport: transport.or(stored.and_then(|stored| stored.transport)),
         ..kept.cloned().unwrap_or(new)
@@ -88,6 +93,12 @@ pub fn findings(decided: &Decided, status: &ScalingStatus, generation: i64) -> [
     ]
 }
 
+/// No replica was asked yet.
+fn saw_nothing(decided: &Decided) -> bool {
+    let inputs = &decided.decision.inputs;
+    inputs.scraped == 0 && inputs.unseen == 0 && decided.latency == Latency::Unknown
+}
+
 /// The decision as a status that nothing is stored beside, but the time since when the number and its reason stand.
 pub(crate) fn candidate(decided: &Decided, stored: Option<&ScalingStatus>) -> ScalingStatus {
     let number = |replicas: u32| Some(i32::try_from(replicas).unwrap_or(i32::MAX));
@@ -100,7 +111,8 @@ pub(crate) fn candidate(decided: &Decided, stored: Option<&ScalingStatus>) -> Sc
     let new = ScalingStatus {
         desired_replicas: number(decided.replicas),
         min_replicas: number(decided.bounds.min),
-        max_replicas: number(decided.bounds.max),
+        // Not the room of the moment: that changes with everybody's Pods, and is told where it limits.
+        max_replicas: number(decided.most),
         transport: None,
         reason: Some(reasons::word(decided.decision.reason).to_owned()),
         message: Some(decided.message.clone()),

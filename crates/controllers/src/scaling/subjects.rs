@@ -79,7 +79,10 @@ impl Subjects {
         if let Some(entry) = entries.get_mut(&subject.key) {
             entry.scaled.adapt(&subject);
             if entry.subject.plan != subject.plan {
-                entry.due = now;
+                // Not before there are new scrapes: those of the last decision tell nothing any more.
+                let last = entry.due.saturating_sub(self.0.pace.decide);
+                let news = last.saturating_add(self.0.scraper.options().period * 2);
+                entry.due = entry.due.min(now.max(news));
             }
             if *entry.subject != subject {
                 entry.subject = Arc::new(subject);

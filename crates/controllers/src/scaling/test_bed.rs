@@ -133,6 +133,7 @@ pub fn decided(replicas: u32, reason: Reason) -> Decided {
         message: decision.message.clone(),
         decision,
         bounds: Bounds { min: 2, max: 20 },
+        most: 20,
         latency: Latency::Exported,
         sight: Sight::default(),
     }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use diagnosis::{Surroundings as _, facts::PodFacts};
 
 use super::{Subject, room};
-use crate::context::Context;
+use crate::{context::Context, serving_kind::observe::told};
 
 /// What room there is for a subject's replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,8 @@ impl World for Context {
         let workload = self
             .caches
             .workload(subject.made_by, namespace, &subject.workload);
-        let facts = workload.as_ref().map(|child| &child.facts);
+        let told = workload.as_ref().map(|child| told(&self.caches, child, pods));
+        let facts = told.as_deref();
         let gpus = subject.need.as_ref().and_then(|need| {
             let nodes = self.caches.nodes();
             room::gpus(need, &subject.tolerated, &nodes, &self.caches.gpu_pods(), pods)

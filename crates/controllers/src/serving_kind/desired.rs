@@ -34,8 +34,9 @@ impl Present {
             // Ours goes with the promise, and the number is the spec's again.
             None => (theirs, true),
             Some(Carrier::Theirs(_) | Carrier::Scale(_)) => (true, true),
-            Some(Carrier::Autoscaler) => (scaler.is_some(), false),
-            Some(Carrier::Undecided) => (scaler.is_some(), scaler.is_none()),
+            // Also before its autoscaler is there: the number that the workload has must not fall to the spec's meanwhile.
+            Some(Carrier::Autoscaler) => (true, false),
+            Some(Carrier::Undecided) => (true, scaler.is_none()),
         };
         Self {
             scaled: left_to_others,
@@ -136,6 +137,23 @@ mod tests {
     use super::*;
     use crate::llm_deployment::{accept::plan, validate::Referents};
 
+    /// While another carrier takes over, and while nobody knows which, the number stays as it is.
+    #[test]
+    fn replicas_of_what_scales_are_never_set_by_applying() {
+        let carriers = [
+            (Carrier::Autoscaler, false),
+            (Carrier::Scale("why".into()), true),
+            (Carrier::Theirs("mine".into()), true),
+            (Carrier::Undecided, true),
+        ];
+        for (carrier, no_autoscaler) in carriers {
+            let present = Present::of(Some(&carrier), None);
+            assert!(present.scaled, "{carrier:?}");
+            assert_eq!(present.no_autoscaler, no_autoscaler, "{carrier:?}");
+        }
+        assert!(!Present::of(None, None).scaled);
+    }
+
     /// The Deployment of a plan with so many replicas.
     fn deployment(replicas: Option<i32>, scaled: bool) -> Value {
         let meta = json!({"name": "chat", "namespace": "n", "uid": "1"});
@@ -159,6 +177,24 @@ mod tests {
         };
         let objects = desired(&plan, &present).unwrap();
         objects.last().unwrap().manifest().unwrap()
+    }
+
+    #[test]
+    fn no_hand_over_gives_the_number_back_to_the_spec() {
+        let scale = Carrier::Scale("why".to_owned());
+        for (carrier, makes_one) in [
+            (Carrier::Autoscaler, true),
+            (Carrier::Undecided, false),
+            (scale, false),
+        ] {
+            let present = Present::of(Some(&carrier), None);
+            assert!(present.scaled, "{carrier:?}");
+            assert_eq!(!present.no_autoscaler, makes_one, "{carrier:?}");
+        }
+        assert!(
+            !Present::of(None, None).scaled,
+            "without a promise it is the spec's"
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub fn observe<K: ServingKind>(
 }
 
 /// The workload's facts. A StatefulSet has no condition for Pods that it cannot make: its Events tell, until one was made after all.
-fn told<'a>(
+pub(crate) fn told<'a>(
     caches: &Caches,
     child: &'a Child<WorkloadFacts>,
     pods: &[Arc<PodFacts>],
@@ -89,7 +89,8 @@ fn told<'a>(
     })
 }
 
-fn owned(child: &Arc<Child<WorkloadFacts>>, uid: &str) -> bool {
+/// Whether the workload was made for the resource of this uid.
+pub(super) fn owned(child: &Arc<Child<WorkloadFacts>>, uid: &str) -> bool {
     child.head.owner.as_ref().is_some_and(|owner| &*owner.uid == uid)
 }
 

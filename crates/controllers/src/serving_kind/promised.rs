@@ -3,10 +3,11 @@
 //! In: a plan, the autoscalers of its workload, the decision on the board. Out: who carries the number, a status and conditions. It
 //! decides no number.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
 
 use api::shared::ScalingStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use parking_lot::Mutex;
 use reconcile::{ObjectKey, conditions::Finding};
 use serving::{
     catalogue::Catalogue,
@@ -16,12 +17,16 @@ use serving::{
 };
 use tokio::sync::watch;
 
-use super::{ServingKind, status::finding};
+use super::{
+    ServingKind,
+    observe::owned,
+    status::{ServingStatus, finding},
+};
 use crate::{
     context::Context,
     scaler::Scaler,
     scaling::{
-        Decided, Expectation, MetricsApi, Subject, Subjects,
+        Decided, Expectation, Latency, MetricsApi, Subject, Subjects,
         reasons::{ANOTHER_AUTOSCALER, LATENCY_OBSERVABLE, NOT_DECIDED, SCALING_ACTIVE, STOPPED},
         scale::ScaleWriter,
         status,
@@ -37,8 +42,8 @@ pub struct Promises {
     pub metrics_api: watch::Receiver<MetricsApi>,
     /// Sets replicas where no autoscaler can.
     pub scale: ScaleWriter,
-    /// An autoscaler of ours was stored without its tolerance.
-    tolerance_lost: AtomicBool,
+    /// Resources whose autoscaler was stored without its tolerance: the API server does not know it.
+    inexact: Mutex<HashSet<ObjectKey>>,
 }
 
 impl Promises {
@@ -48,17 +53,23 @@ impl Promises {
             subjects,
             metrics_api,
             scale,
-            tolerance_lost: AtomicBool::new(false),
+            inexact: Mutex::default(),
         }
     }
 
     /// Who carries the number of a plan that scales.
-    fn carrier(&self, scaler: Option<&Scaler>) -> Carrier {
+    fn carrier(&self, key: &ObjectKey, scaler: Option<&Scaler>) -> Carrier {
+        let mut inexact = self.inexact.lock();
         if scaler.is_some_and(|scaler| scaler.made_for.is_some() && !scaler.exact) {
-            self.tolerance_lost.store(true, Ordering::Relaxed);
+            inexact.insert(key.clone());
         }
-        let keeps_tolerance = !self.tolerance_lost.load(Ordering::Relaxed);
-        carrier(&self.metrics_api.borrow(), scaler, keeps_tolerance)
+        carrier(&self.metrics_api.borrow(), scaler, !inexact.contains(key))
+    }
+
+    /// The resource is gone, or promises nothing any more.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.subjects.remove(key);
+        self.inexact.lock().remove(key);
     }
 }
 
@@ -83,13 +94,15 @@ pub fn promised<K: ServingKind>(
 ) -> Option<Promised> {
     let promises = &context.promises;
     let Some(scaling) = plan.scaling else {
-        promises.subjects.remove(key);
+        promises.forget(key);
         return None;
     };
-    let carrier = scaling.active().then(|| promises.carrier(scaler));
-    let ours = carrier
-        .as_ref()
-        .is_some_and(|carrier| !matches!(carrier, Carrier::Theirs(_)));
+    let carrier = scaling.active().then(|| promises.carrier(key, scaler));
+    let workload = context.caches.workload(K::WORKLOAD, &key.namespace, &plan.name);
+    // The name is taken: nothing is decided about another resource's Pods.
+    let foreign = workload.is_some_and(|child| !owned(&child, &plan.identity.uid));
+    let by_us = |carrier: &Carrier| !matches!(carrier, Carrier::Theirs(_));
+    let ours = !foreign && carrier.as_ref().is_some_and(by_us);
     let stored = resource.stored().scaling;
     let subject = ours
         .then(|| {
@@ -138,12 +151,11 @@ fn expectation(plan: &ServingPlan, catalogue: &Catalogue) -> Expectation {
 }
 
 impl Promised {
-    /// The part of the status, and its conditions; `stored`: what the status says now.
-    pub fn told(
-        &self,
-        stored: Option<&ScalingStatus>,
-        generation: i64,
-    ) -> (Option<ScalingStatus>, Vec<Finding>) {
+    /// The part of the status, and its conditions; `stored`: what the status says now. It stays while nothing is known, as after
+    /// a restart.
+    pub fn told(&self, stored: &ServingStatus, generation: i64) -> (Option<ScalingStatus>, Vec<Finding>) {
+        let kept = |type_| kept(stored, type_, generation);
+        let stored = stored.scaling.as_ref();
         let Some(carrier) = &self.carrier else {
             let message =
                 "No replicas are asked for, so nothing is scaled. Raise the number of replicas to serve.";
@@ -154,6 +166,10 @@ impl Promised {
             return (None, vec![inactive(ANOTHER_AUTOSCALER, note.clone(), generation)]);
         }
         let Some(decided) = &self.decided else {
+            if stored.is_some() {
+                // An operator that has just started; what the last one told holds until there is something new.
+                return (stored.cloned(), Vec::new());
+            }
             let message = "No number of replicas was decided on yet.";
             let waiting = finding(SCALING_ACTIVE, None, NOT_DECIDED, message.to_owned(), generation);
             return (stored.cloned(), vec![waiting]);
@@ -162,6 +178,11 @@ impl Promised {
         let mut findings = Vec::from(status::findings(decided, &status, generation));
         if let (Some(note), Some(active)) = (note, findings.first_mut()) {
             active.message = format!("{} {note}", active.message);
+        }
+        if decided.latency == Latency::Unknown
+            && let (Some(kept), Some(observable)) = (kept(LATENCY_OBSERVABLE), findings.last_mut())
+        {
+            *observable = kept;
         }
         (Some(status), findings)
     }
@@ -176,14 +197,28 @@ impl Promised {
     }
 }
 
+/// A condition as it is stored beside a decision.
+fn kept(stored: &ServingStatus, type_: &'static str, generation: i64) -> Option<Finding> {
+    stored.scaling.as_ref()?;
+    let condition = stored.conditions.iter().find(|one| one.type_ == type_)?;
+    let status = match condition.status.as_str() {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    };
+    let (reason, message) = (&condition.reason, condition.message.clone());
+    Some(finding(type_, status, reason, message, generation))
+}
+
 fn inactive(reason: &str, message: String, generation: i64) -> Finding {
     finding(SCALING_ACTIVE, Some(false), reason, message, generation)
 }
 
-/// Conditions without those of a promise that nothing is told of any more.
-pub fn without_stale(stored: &[Condition], findings: &[Finding]) -> Vec<Condition> {
+/// Conditions without those of a promise that does not stand any more; `stands`: what was told of it holds.
+pub fn without_stale(stored: &[Condition], findings: &[Finding], stands: bool) -> Vec<Condition> {
     let told = |type_: &str| findings.iter().any(|finding| finding.type_ == type_);
-    let stale = |type_: &str| [SCALING_ACTIVE, LATENCY_OBSERVABLE].contains(&type_) && !told(type_);
+    let promise = |type_: &str| [SCALING_ACTIVE, LATENCY_OBSERVABLE].contains(&type_);
+    let stale = |type_: &str| !stands && promise(type_) && !told(type_);
     stored
         .iter()
         .filter(|condition| !stale(&condition.type_))

@@ -71,7 +71,7 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
         let cache = K::cache(&context.caches);
         let Some(resource) = cache.get(&key.namespace, &key.name) else {
             self.expecting.forget(key);
-            context.promises.subjects.remove(key);
+            context.promises.forget(key);
             return context.gone_or_unreadable(cache, key);
         };
         if resource.meta().deletion_timestamp.is_some() {

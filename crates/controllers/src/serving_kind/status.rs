@@ -146,6 +146,7 @@ pub fn status<'a, K: ServingKind>(
             None => explanation.progress.message.clone(),
         }),
     };
+    let kept = without_stale(&stored.conditions, &findings, scaling.is_some());
     let status = ServingStatus {
         observed_generation: if outcome.done() {
             Some(generation)
@@ -164,7 +165,7 @@ pub fn status<'a, K: ServingKind>(
             None => stored.gpu,
         },
         scaling,
-        conditions: conditions::merge(&without_stale(&stored.conditions, &findings), &findings, now),
+        conditions: conditions::merge(&kept, &findings, now),
     };
     (status, seen)
 }
@@ -176,7 +177,7 @@ fn scaling(
     generation: i64,
 ) -> (Option<ScalingStatus>, Vec<Finding>) {
     match outcome.promised {
-        Some(promised) => promised.told(stored.scaling.as_ref(), generation),
+        Some(promised) => promised.told(stored, generation),
         None if outcome.accepted.is_err() => (stored.scaling.clone(), Vec::new()),
         None => (None, Vec::new()),
     }

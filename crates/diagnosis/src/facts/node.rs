@@ -17,6 +17,10 @@ pub struct TaintFacts {
 
 /// What a diagnosis needs of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
 pub struct NodeFacts {
     /// Name of the node.
     pub name: Box<str>,
@@ -26,6 +30,8 @@ pub struct NodeFacts {
     pub unschedulable: bool,
     /// GPU product of GPU feature discovery (`nvidia.com/gpu.product`), or the cloud's own label.
     pub gpu_product: Option<Box<str>>,
+    /// The product is told by `nvidia.com/gpu.product`, by which Pods select nodes.
+    pub gpu_selectable: bool,
     /// Memory of one GPU in MiB (`nvidia.com/gpu.memory`).
     pub gpu_memory_mib: Option<u64>,
     /// Allocatable devices by resource name.
@@ -77,6 +83,7 @@ impl From<&Node> for NodeFacts {
                 .iter()
                 .find_map(|key| label(key))
                 .map(|text| text.as_str().into()),
+            gpu_selectable: label(PRODUCT_LABELS[0]).is_some(),
             gpu_memory_mib: MEMORY_LABELS.iter().find_map(|key| label(key)?.parse().ok()),
             devices: devices(allocatable)
                 .into_iter()

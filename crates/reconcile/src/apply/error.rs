@@ -34,9 +34,7 @@ pub enum ApplyError {
         namespace: String,
     },
     /// A field cannot be changed once the object exists.
-    #[error(
-        "{kind} {name} cannot be changed in place; take the change back, or delete {kind} {name} to have it made anew: {message}"
-    )]
+    #[error("{kind} {name} cannot be changed in place; {}: {message}", made_anew(.kind, .name))]
     Immutable {
         /// Kind of the object.
         kind: String,
@@ -106,6 +104,18 @@ pub enum ApplyError {
     /// The object was built wrongly.
     #[error(transparent)]
     Desired(#[from] DesiredError),
+}
+
+/// How a person has it made anew. With a StatefulSet its claims would go, and all that was loaded into them.
+fn made_anew(kind: &str, name: &str) -> String {
+    if kind == "StatefulSet" {
+        format!(
+            "take the change back, or have it made anew around its Pods and claims, which then stay as they are: \
+             `kubectl delete statefulset {name} --cascade=orphan`"
+        )
+    } else {
+        format!("take the change back, or delete {kind} {name} to have it made anew")
+    }
 }
 
 impl ApplyError {

@@ -83,11 +83,12 @@ pub(super) fn plan(input: &Input<'_>) -> Result<EnginePlan, Vec<FieldError>> {
 }
 
 /// Told to stop, vLLM cuts what is under way unless it is given time. Models of the catalogue and fleets that shrink by themselves
-/// are; images before 0.18 do not know the option.
+/// are; images before 0.18 do not know the option and would not start. Of a tag that is no version of vLLM's own (a digest, a date such
+/// as `25.09`) nothing is known.
 pub(super) fn finishes(request: &ServingRequest) -> Option<String> {
     let shrinks = request.scaling.is_some() || request.sizing.is_some();
-    let knows =
-        Version::of_image(&request.container.image).is_none_or(|version| version >= Version(0, 18, 0));
+    let version = Version::of_image(&request.container.image);
+    let knows = version.is_some_and(|version| (Version(0, 18, 0)..Version(20, 0, 0)).contains(&version));
     (shrinks && knows).then(|| format!("--shutdown-timeout={}", finishing_seconds(request)))
 }
 

@@ -17,6 +17,8 @@ const LONG_ANSWER: u32 = 4096;
 const USUAL_TIME: Duration = Duration::from_millis(50);
 /// Seconds beside the answer: the prompt, and the pause before the stop signal.
 const MARGIN_SECONDS: i64 = 30;
+/// See [`ScalingPlan::grace_seconds`].
+const STEP_SECONDS: i64 = 300;
 /// No replica takes longer to go.
 const MOST_SECONDS: i64 = 3600;
 /// Share of requests that must be within the times, in millionths, when nothing is said: 99 %.
@@ -66,14 +68,14 @@ impl ScalingPlan {
     }
 
     /// Seconds that a replica which goes is given to finish what it has: an answer of [`LONG_ANSWER`] tokens at the promised speed,
-    /// and [`MARGIN_SECONDS`] more.
+    /// and [`MARGIN_SECONDS`] more, in steps of [`STEP_SECONDS`]: it is part of the Pods, and a promise that changes a little must not
+    /// replace them.
     pub fn grace_seconds(&self) -> i64 {
         let per_token = self.promise.time_per_output_token.unwrap_or(USUAL_TIME);
         let answer = per_token.saturating_mul(LONG_ANSWER).as_secs();
-        i64::try_from(answer)
-            .unwrap_or(MOST_SECONDS)
-            .saturating_add(MARGIN_SECONDS)
-            .min(MOST_SECONDS)
+        let answer = i64::try_from(answer).unwrap_or(MOST_SECONDS).min(MOST_SECONDS);
+        let steps = (answer + MARGIN_SECONDS + STEP_SECONDS - 1) / STEP_SECONDS;
+        (steps * STEP_SECONDS).min(MOST_SECONDS)
     }
 
     /// Whether something scales: where nothing runs on purpose, nothing does.
@@ -104,7 +106,7 @@ mod tests {
     #[test]
     fn a_replica_that_goes_finishes_a_long_answer() {
         let plan = ScalingPlan::new(1, None, "maxReplicas", PROMISE).unwrap();
-        assert_eq!(plan.grace_seconds(), 409 + 30);
+        assert_eq!(plan.grace_seconds(), 600);
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub struct Standing<'a> {
     pub gpu_product: &'a str,
     /// [`Sizing::gpus`].
     pub gpus: u32,
+    /// Some replica of it serves. Then it stands whatever nodes there are at the moment: one that is away, or whose GPUs are, must not roll
+    /// what serves.
+    pub serves: bool,
 }
 
 /// Decides everything that nobody asked for, and checks what somebody did.
@@ -92,25 +95,32 @@ pub fn size(entry: &Entry, ask: &Ask<'_>) -> Result<Sizing, SizingError> {
     if let Some(gpus) = ask.gpus.filter(|gpus| !wish.splits(*gpus)) {
         return Err(cannot_split(entry, &wish, gpus));
     }
-    let candidates = candidates(ask.gpu_type, ask.nodes)?;
     let asked = asked::digest(&entry.name, ask);
-    let standing = ask
-        .standing
-        .filter(|standing| standing.asked == asked)
-        .and_then(|standing| stands(&wish, &candidates, standing));
-    let Some(choice) = standing.or_else(|| choose(&wish, &candidates)) else {
-        return Err(otherwise::refusal(entry, ask, &wish, &candidates));
+    let standing = ask.standing.filter(|standing| standing.asked == asked);
+    let sized = |ask: &Ask<'_>, candidates: &[Candidate<'_>], choice: &Choice<'_>| {
+        outcome::sizing(&outcome::Given {
+            entry,
+            ask,
+            loading: &loading,
+            wish: &wish,
+            context,
+            candidates,
+            choice,
+            asked: asked.clone(),
+        })
     };
-    Ok(outcome::sizing(&outcome::Given {
-        entry,
-        ask,
-        loading: &loading,
-        wish: &wish,
-        context,
-        candidates: &candidates,
-        choice: &choice,
-        asked,
-    }))
+    if let Some(standing) = standing.filter(|standing| standing.serves) {
+        let offline = candidates(Some(standing.gpu_product), None).unwrap_or_default();
+        if let Some(choice) = stands(&wish, &offline, standing) {
+            return Ok(sized(&Ask { nodes: None, ..*ask }, &offline, &choice));
+        }
+    }
+    let candidates = candidates(ask.gpu_type, ask.nodes)?;
+    let standing = standing.and_then(|standing| stands(&wish, &candidates, standing));
+    match standing.or_else(|| choose(&wish, &candidates)) {
+        Some(choice) => Ok(sized(ask, &candidates, &choice)),
+        None => Err(otherwise::refusal(entry, ask, &wish, &candidates)),
+    }
 }
 
 /// Tokens for which there should be room when no concurrency is asked for.

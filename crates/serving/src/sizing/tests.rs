@@ -228,6 +228,7 @@ fn a_standing_choice_stays_while_it_fits() {
             asked: &asked,
             gpu_product,
             gpus,
+            serves: false,
         }),
         ..fresh
     };
@@ -303,6 +304,7 @@ fn unlisted_weights_stay_where_they_are() {
         asked: &first.asked,
         gpu_product: &first.gpu_product,
         gpus: 1,
+        serves: false,
     };
     assert_eq!(sized(&nodes, None).gpu_product, "L4");
     let stays = sized(&nodes, Some(standing));
@@ -310,6 +312,36 @@ fn unlisted_weights_stay_where_they_are() {
         stays.gpu_product, "H100",
         "a smaller one that joins rolls nothing"
     );
+}
+
+#[test]
+fn what_serves_is_not_chosen_anew_while_its_nodes_are_away() {
+    let whole = [node("NVIDIA-H100-80GB-HBM3", 81_559, 8, 0)];
+    let fresh = Ask {
+        gpus: Some(8),
+        nodes: Some(&whole),
+        ..Ask::default()
+    };
+    let first = size(entry("llama-3-70b"), &fresh).unwrap();
+    let broken = [node("NVIDIA-H100-80GB-HBM3", 81_559, 7, 0)];
+    for (serves, nodes) in [(true, &broken[..]), (true, &[][..]), (false, &broken[..])] {
+        let ask = Ask {
+            nodes: Some(nodes),
+            standing: Some(Standing {
+                asked: &first.asked,
+                gpu_product: &first.gpu_product,
+                gpus: first.gpus,
+                serves,
+            }),
+            ..fresh
+        };
+        let again = size(entry("llama-3-70b"), &ask);
+        assert_eq!(again.is_ok(), serves, "{again:?}");
+        if let Ok(again) = again {
+            assert_eq!((again.gpus, &again.gpu_product), (8, &first.gpu_product));
+            assert_eq!(again.args, first.args);
+        }
+    }
 }
 
 #[test]
