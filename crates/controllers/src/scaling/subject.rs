@@ -95,11 +95,18 @@ impl Subject {
     }
 
     /// What its planner is told. Another config needs another planner.
+    ///
+    /// How long a start takes was measured before a restart too: the status says it.
     pub fn config(&self) -> Config {
+        let measured = self
+            .stored
+            .as_ref()
+            .and_then(|stored| stored.startup_time.as_deref());
+        let measured = measured.and_then(|text| text.strip_suffix('s')?.parse().ok());
         Config {
             targets: targets(&self.plan.promise),
             expected: self.expectation.expected,
-            startup: self.expectation.startup,
+            startup: measured.map_or(self.expectation.startup, Duration::from_secs),
             lead: LEAD,
             risk: DEFAULT_RISK,
         }
