@@ -73,15 +73,16 @@ impl Place {
         }
     }
 
-    /// The number that is served; `None` while nothing is.
-    pub async fn served(&self, name: &str) -> Option<String> {
+    /// The number that is served, or what is said instead.
+    pub async fn served(&self, name: &str) -> Result<String, String> {
         let path = format!(
             "/apis/external.metrics.k8s.io/v1beta1/namespaces/{}/llm_operator_desired_replicas?labelSelector=llm-operator.io/name={name}",
             self.space.namespace
         );
         let (worked, said) = self.space.kubectl(&["get", "--raw", &path]).await;
-        let said: Value = serde_json::from_str(&said).ok().filter(|_| worked)?;
-        Some(said["items"][0]["value"].as_str()?.to_owned())
+        let list: Option<Value> = serde_json::from_str(&said).ok().filter(|_| worked);
+        let number = list.as_ref().and_then(|list| list["items"][0]["value"].as_str());
+        number.map(ToOwned::to_owned).ok_or(said)
     }
 }
 

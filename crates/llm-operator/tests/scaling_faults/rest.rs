@@ -23,8 +23,8 @@ async fn nothing_is_written_at_rest() {
     for name in ["one", "two"] {
         place.scaled(name).wait("several", PATIENCE, several).await;
     }
-    // Two decisions later every start-up time is known, and the status says so.
-    tokio::time::sleep(REST).await;
+    // Start-up times are known two decisions later, and told at most a minute later.
+    tokio::time::sleep(REST * 2).await;
     let log = place.cluster.audit_log();
     let mark = log.mark();
     tokio::time::sleep(REST).await;
