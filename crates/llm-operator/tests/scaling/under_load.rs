@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use serde_json::json;
+use testkit::plane::audit::Filter;
 
 use crate::{
     bed,
@@ -36,11 +37,22 @@ async fn follows(scaled: &Scaled<'_>, clients: Clients) {
     let grown = Instant::now();
     tokio::time::sleep(SETTLES).await;
     let settled = Instant::now();
+    let log = bed().await.cluster.audit_log();
+    let mark = log.mark();
     tokio::time::sleep(KEPT).await;
 
     let status = scaled.status().await;
     let serving = scaled.serving(&selector).await;
     told(scaled, &status, serving.len()).await;
+    let written = log.requests_since(&mark, &Filter::user("llm-operator")).unwrap();
+    let told_again = written
+        .iter()
+        .filter(|one| one.resource.ends_with("/status") && one.namespace == scaled.space.namespace)
+        .count();
+    assert!(
+        told_again <= 1,
+        "{name}: its status was written {told_again} times in {KEPT:?} of steady load"
+    );
     let ended = Instant::now();
     let answers = load.end().await;
     let failed: Vec<_> = answers
