@@ -168,6 +168,11 @@ impl Lookup for Context {
         self.caches.catalogue.get()
     }
 
+    fn serves(&self, owner: &str, namespace: &str, name: &str) -> bool {
+        let pods = self.caches.pods_of(owner, namespace, name);
+        pods.iter().any(|pod| pod.serves())
+    }
+
     fn token(&self, namespace: &str) -> Token {
         self.caches.tokens.of(namespace)
     }

@@ -48,6 +48,9 @@ pub trait Lookup {
     /// The models that are known by name.
     fn catalogue(&self) -> Arc<Catalogue>;
 
+    /// Whether a Pod of the resource serves; `owner` as in [`diagnosis::facts::Owner::kind`].
+    fn serves(&self, owner: &str, namespace: &str, name: &str) -> bool;
+
     /// What is known of the token of gated models in a namespace.
     fn token(&self, namespace: &str) -> Token;
 

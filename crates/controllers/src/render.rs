@@ -91,6 +91,10 @@ impl Lookup for Input {
         self.catalogue.clone().unwrap_or_else(builtin)
     }
 
+    fn serves(&self, _owner: &str, _namespace: &str, _name: &str) -> bool {
+        false
+    }
+
     /// Secrets are nobody's to look at offline.
     fn token(&self, _namespace: &str) -> Token {
         Token::Unknown

@@ -273,6 +273,10 @@ mod tests {
             Arc::new(Catalogue::builtin().clone())
         }
 
+        fn serves(&self, _: &str, _: &str, _: &str) -> bool {
+            false
+        }
+
         fn token(&self, _: &str) -> Token {
             Token::Unknown
         }

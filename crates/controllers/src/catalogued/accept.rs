@@ -7,6 +7,7 @@ use serving::{
     catalogue::{Catalogue, Precision},
     field_error::FieldError,
     plan::ServingPlan,
+    request::Identity,
     sizing::{Ask, NodeGpus, Sizing, SizingError, Standing, size, size_source},
     source::ModelSource,
 };
@@ -29,7 +30,9 @@ pub fn accept(asked: &Asked<'_>, known: &dyn Lookup) -> Result<ServingPlan, Reje
     let parsed = parse(asked).map_err(|errors| invalid(asked, errors))?;
     let catalogue = known.catalogue();
     let nodes = known.gpu_nodes();
-    let sizing = sized(asked, &catalogue, &parsed, nodes.as_deref())?;
+    let Identity { namespace, name, .. } = &asked.identity;
+    let serves = known.serves(&asked.identity.kind_label(), namespace, name);
+    let sizing = sized(asked, &catalogue, &parsed, (nodes.as_deref(), serves))?;
     check_token(asked, &sizing, known)?;
     let namespace = &asked.identity.namespace;
     let claims = claim_modes(asked.claims(), |claim| known.claim(namespace, claim));
@@ -81,14 +84,14 @@ fn sized(
     asked: &Asked<'_>,
     catalogue: &Catalogue,
     parsed: &Parsed,
-    nodes: Option<&[NodeGpus]>,
+    (nodes, serves): (Option<&[NodeGpus]>, bool),
 ) -> Result<Sizing, Rejection> {
     let standing = asked.standing.and_then(|standing| {
         Some(Standing {
             asked: standing.asked.as_deref()?,
             gpu_product: standing.gpu_type.as_deref()?,
             gpus: u32::try_from(standing.gpus?).ok()?,
-            serves: asked.serves,
+            serves,
         })
     });
     let ask = Ask {

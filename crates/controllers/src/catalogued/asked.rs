@@ -38,8 +38,6 @@ pub struct Asked<'a> {
     pub settings: Settings,
     /// What was chosen before.
     pub standing: Option<&'a SizingStatus>,
-    /// Some replica of that serves.
-    pub serves: bool,
 }
 
 impl Asked<'_> {

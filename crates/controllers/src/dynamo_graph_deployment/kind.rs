@@ -78,10 +78,6 @@ impl Planned for DynamoGraphDeployment {
             workload: Self::WORKLOAD,
             settings: Settings::Arguments,
             standing: self.status.as_ref().and_then(|status| status.sizing.as_ref()),
-            serves: self
-                .status
-                .as_ref()
-                .is_some_and(|status| status.ready_replicas > Some(0)),
             identity: identity.clone(),
         };
         accept(&asked, known)

@@ -77,10 +77,6 @@ impl Planned for ModelDeployment {
             workload: Self::WORKLOAD,
             settings: Settings::File,
             standing: self.status.as_ref().and_then(|status| status.sizing.as_ref()),
-            serves: self
-                .status
-                .as_ref()
-                .is_some_and(|status| status.ready_replicas > Some(0)),
             identity: identity.clone(),
         };
         accept(&asked, known)

@@ -66,7 +66,7 @@ async fn a_claim_for_each_pod() {
     space.wait_gone::<PersistentVolumeClaim>("models-set-1").await;
 }
 
-/// Of a StatefulSet the claims cannot be changed: told with what to do, and what runs goes on.
+/// Of a StatefulSet the claims cannot be changed: told with what to do, and what runs goes on, also while that is done.
 #[tokio::test]
 async fn claims_of_a_set_that_are_changed_later() {
     let space = bed().await.space("grown").await;
@@ -75,26 +75,36 @@ async fn claims_of_a_set_that_are_changed_later() {
         .apply(&resource("ModelDeployment", "set", small_set(storage("30Gi"))))
         .await;
     wait_state::<ModelDeployment>(&space, "set", "Ready").await;
+    let serving = space.api::<Pod>().get("set-0").await.unwrap().metadata.uid;
     edit(&space, "mdeploy", "set", storage("40Gi")).await;
     let status =
         wait_status::<ModelDeployment>(&space, "set", "told", |status| status["state"] == "Blocked").await;
     let text = status.to_string();
-    assert!(text.contains("StatefulSet set"), "{text}");
     assert_eq!(status["readyReplicas"], 1);
-    assert!(text.contains("delete StatefulSet set"), "the way out: {text}");
-    crate::seen::kubectl(&space, &["delete", "statefulset", "set"]).await;
+    let way_out = "kubectl delete statefulset set --cascade=orphan";
+    assert!(text.contains(way_out), "the way out: {text}");
+    crate::seen::kubectl(&space, &["delete", "statefulset", "set", "--cascade=orphan"]).await;
     space
-        .wait("larger", "models-set-0", |claim: &PersistentVolumeClaim| {
-            let requests = claim
+        .wait("made anew", "set", |set: &StatefulSet| {
+            let spec = set
                 .spec
-                .iter()
-                .filter_map(|spec| spec.resources.as_ref()?.requests.as_ref());
-            requests
-                .into_iter()
-                .any(|requests| requests["storage"].0 == "40Gi")
+                .as_ref()
+                .and_then(|spec| spec.volume_claim_templates.as_ref());
+            serde_json::json!(spec).to_string().contains("40Gi")
         })
         .await;
     wait_state::<ModelDeployment>(&space, "set", "Ready").await;
+    let after = space.api::<Pod>().get("set-0").await.unwrap().metadata.uid;
+    assert_eq!(after, serving, "the Pod serves on");
+    let claim = space
+        .api::<PersistentVolumeClaim>()
+        .get("models-set-0")
+        .await
+        .unwrap();
+    assert!(
+        serde_json::json!(claim).to_string().contains("30Gi"),
+        "with what it has loaded"
+    );
 }
 
 /// A claim that exists is mounted by every Pod, of either workload, and never deleted.
