@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use crate::{bed, common::Space, kubectl, passes};
 
 /// They use the operator that is there, may be run again, and remove only what they have made.
-/// Promises: S3-7, S3-17, S3-23
+/// Promises: S3-7, S3-17, S3-23, S3-34
 #[tokio::test]
 async fn they_use_an_operator_that_runs_already() {
     let bed = bed().await;
