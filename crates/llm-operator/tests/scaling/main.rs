@@ -17,23 +17,20 @@ mod promises;
 mod under_load;
 
 use common::Bed;
-use testkit::{Cluster, NodeOptions, NodeSpec, node::Speed};
+use testkit::{Cluster, ClusterBuilder, NodeOptions, NodeSpec, node::Speed};
 
-/// Nodes of slow GPUs, on which few tokens are much load, and two of fast ones. Weights load in a moment; tokens come in real time.
+/// Nodes of slow GPUs, on which few tokens are much load, and as many of fast ones. Weights load in a moment; tokens come in real time.
 async fn bed() -> &'static Bed {
     let build = || {
         let cluster = Cluster::builder().audit().node_options(NodeOptions {
             speed: Speed::loading(1000.0),
             ..NodeOptions::default()
         });
-        (0..8)
-            .fold(cluster, |cluster, number| {
-                cluster.node(NodeSpec::l4(format!("slow-{number}"), 8))
-            })
-            .node(NodeSpec::h100("fast-0", 8))
-            .node(NodeSpec::h100("fast-1", 8))
-            .node(NodeSpec::h100("fast-2", 8))
-            .node(NodeSpec::h100("fast-3", 8))
+        let slow = (0..8).map(|number| NodeSpec::l4(format!("slow-{number}"), 8));
+        // Each of the documents' examples has room beside all the others.
+        let fast = (0..8).map(|number| NodeSpec::h100(format!("fast-{number}"), 8));
+        slow.chain(fast)
+            .fold(cluster, ClusterBuilder::node)
             .node(NodeSpec::a100_80("few", 2))
     };
     common::bed_running(build, &common::EXTERNAL_METRICS).await
