@@ -29,7 +29,8 @@ run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its
 
 .PHONY: test
 test: build ## Every test, unit and on the real control plane
-	$(CARGO) test --workspace
+	# Tests mostly wait, for Pods and probes; three at a time keep two cores busy.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} $(CARGO) test --workspace
 	@$(MAKE) --no-print-directory promises
 
 .PHONY: lint
