@@ -67,9 +67,9 @@ impl ScalingPlan {
         Ok(Self { least, most, promise })
     }
 
-    /// Seconds that a replica which goes is given to finish what it has: an answer of [`LONG_ANSWER`] tokens at the promised speed,
-    /// and [`MARGIN_SECONDS`] more, in steps of [`STEP_SECONDS`]: it is part of the Pods, and a promise that changes a little must not
-    /// replace them.
+    /// Seconds that a replica which goes is given to finish what it has: an answer of 4096 tokens at the promised speed (50 ms per
+    /// token unless one is promised) and 30 more, in steps of 300, at most 3600. It is part of the Pods, and a promise that changes a
+    /// little must not replace them.
     pub fn grace_seconds(&self) -> i64 {
         let per_token = self.promise.time_per_output_token.unwrap_or(USUAL_TIME);
         let answer = per_token.saturating_mul(LONG_ANSWER).as_secs();
