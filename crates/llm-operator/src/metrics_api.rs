@@ -138,6 +138,14 @@ fn translated(standing: &Standing, given_up: bool) -> MetricsApi {
 mod tests {
     use super::*;
 
+    /// The two crates do not know each other; an autoscaler that one makes asks for what the other serves.
+    #[test]
+    fn what_autoscalers_ask_for_is_what_is_served() {
+        assert_eq!(serving::build::METRIC, external_metrics::METRIC);
+        assert_eq!(serving::labels::KIND, external_metrics::KIND_LABEL);
+        assert_eq!(serving::labels::NAME, external_metrics::NAME_LABEL);
+    }
+
     #[test]
     fn an_api_that_is_not_reached_is_given_up_after_a_while() {
         let away = Standing::Ours { available: false };
