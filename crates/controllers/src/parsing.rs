@@ -3,7 +3,12 @@
 //! In: values of a raw resource. Out: typed ones, or an error with the field's path. Pure.
 
 use api::shared::AccessSpec;
-use serving::{field_error::FieldError, quantity::Quantity, request::Access};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serving::{
+    field_error::FieldError,
+    quantity::Quantity,
+    request::{Access, Identity},
+};
 
 /// A quantity.
 ///
@@ -61,5 +66,18 @@ pub fn access(spec: Option<&AccessSpec>, operator_namespace: &str) -> Result<Acc
             operator_namespace: operator_namespace.to_owned(),
         }),
         None => Ok(Access::Anywhere),
+    }
+}
+
+/// Who owns what is made for a resource.
+pub fn identity(meta: &ObjectMeta, kind: &str, (group, version): (&str, &str)) -> Identity {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    Identity {
+        name: text(&meta.name),
+        namespace: text(&meta.namespace),
+        uid: text(&meta.uid),
+        kind: kind.to_owned(),
+        group: group.to_owned(),
+        version: version.to_owned(),
     }
 }

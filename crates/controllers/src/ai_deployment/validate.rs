@@ -150,15 +150,7 @@ pub(super) fn validate(
 
 /// Who owns what is made.
 pub(super) fn identity(resource: &AIDeployment) -> Identity {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    Identity {
-        name: text(&resource.metadata.name),
-        namespace: text(&resource.metadata.namespace),
-        uid: text(&resource.metadata.uid),
-        kind: AI_DEPLOYMENT.to_owned(),
-        group: PREM_GROUP.to_owned(),
-        version: PREM_VERSION.to_owned(),
-    }
+    crate::parsing::identity(&resource.metadata, AI_DEPLOYMENT, (PREM_GROUP, PREM_VERSION))
 }
 
 fn name(resource: &AIDeployment) -> &str {

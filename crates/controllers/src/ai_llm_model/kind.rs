@@ -20,12 +20,12 @@ use crate::{
     catalogued::{
         accept::accept,
         asked::Asked,
-        keys, options, owner,
+        keys, options,
         status::{stored, worded},
     },
     kinds::{AI_GROUP, AI_LLM_MODEL, AI_LLM_MODEL_LABEL, AI_VERSION, LLM_MODEL},
     lookup::Lookup,
-    promise,
+    parsing, promise,
     scaler::Scaler,
     serving_kind::{
         Planned, ServingKind, ServingRoot,
@@ -110,5 +110,5 @@ impl ServingKind for LLMModel {
 
 /// Who owns what is made.
 fn identity(resource: &LLMModel) -> Identity {
-    owner(&resource.metadata, LLM_MODEL, (AI_GROUP, AI_VERSION))
+    parsing::identity(&resource.metadata, LLM_MODEL, (AI_GROUP, AI_VERSION))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use api::premlabs_io::v1alpha1::{AIModelMap, AIModelMapSpec, ModelVariant};
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use serving::{build::owned, field_error::FieldError, labels, request::Identity};
+use serving::{build::owned, field_error::FieldError, labels};
 
 use crate::kinds::{AI_MODEL_MAP, PREM_GROUP, PREM_VERSION};
 
@@ -133,15 +133,7 @@ fn doubles<'a>(list: &'static str, variants: &'a [ModelVariant]) -> impl Iterato
 }
 
 fn metadata(map: &AIModelMap) -> ObjectMeta {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let identity = Identity {
-        name: text(&map.metadata.name),
-        namespace: text(&map.metadata.namespace),
-        uid: text(&map.metadata.uid),
-        kind: AI_MODEL_MAP.to_owned(),
-        group: PREM_GROUP.to_owned(),
-        version: PREM_VERSION.to_owned(),
-    };
+    let identity = crate::parsing::identity(&map.metadata, AI_MODEL_MAP, (PREM_GROUP, PREM_VERSION));
     let mut labels = labels::children(&identity, "model-map");
     labels.insert("app.kubernetes.io/component".to_owned(), "model-map".to_owned());
     labels.insert(MAP_LABEL.to_owned(), identity.name.clone());

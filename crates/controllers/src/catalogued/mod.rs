@@ -11,8 +11,6 @@ pub mod token;
 use std::sync::LazyLock;
 
 use api::shared::ServingOptions;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serving::request::Identity;
 
 use crate::{
     referents::expected_claims,
@@ -34,17 +32,4 @@ pub fn keys(namespace: &str, options: Option<&ServingOptions>) -> Vec<String> {
 pub fn options(said: Option<&ServingOptions>) -> &ServingOptions {
     static NOTHING: LazyLock<ServingOptions> = LazyLock::new(ServingOptions::default);
     said.unwrap_or(&NOTHING)
-}
-
-/// Who owns what is made.
-pub fn owner(meta: &ObjectMeta, kind: &str, (group, version): (&str, &str)) -> Identity {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    Identity {
-        name: text(&meta.name),
-        namespace: text(&meta.namespace),
-        uid: text(&meta.uid),
-        kind: kind.to_owned(),
-        group: group.to_owned(),
-        version: version.to_owned(),
-    }
 }

@@ -20,12 +20,12 @@ use crate::{
     catalogued::{
         accept::accept,
         asked::Asked,
-        keys, options, owner,
+        keys, options,
         status::{stored, worded},
     },
     kinds::{DYNAMO_GRAPH_DEPLOYMENT, DYNAMO_GRAPH_DEPLOYMENT_LABEL, NVIDIA_GROUP, NVIDIA_VERSION},
     lookup::Lookup,
-    promise,
+    parsing, promise,
     scaler::Scaler,
     serving_kind::{
         Planned, ServingKind, ServingRoot,
@@ -111,7 +111,7 @@ impl ServingKind for DynamoGraphDeployment {
 
 /// Who owns what is made.
 fn identity(resource: &DynamoGraphDeployment) -> Identity {
-    owner(
+    parsing::identity(
         &resource.metadata,
         DYNAMO_GRAPH_DEPLOYMENT,
         (NVIDIA_GROUP, NVIDIA_VERSION),

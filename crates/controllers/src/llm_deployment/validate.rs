@@ -98,15 +98,7 @@ pub fn validate(
 
 /// Who owns what is made.
 pub fn identity(deployment: &LLMDeployment) -> Identity {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    Identity {
-        name: text(&deployment.metadata.name),
-        namespace: text(&deployment.metadata.namespace),
-        uid: text(&deployment.metadata.uid),
-        kind: LLM_DEPLOYMENT.to_owned(),
-        group: LLM_GROUP.to_owned(),
-        version: LLM_VERSION.to_owned(),
-    }
+    parsing::identity(&deployment.metadata, LLM_DEPLOYMENT, (LLM_GROUP, LLM_VERSION))
 }
 
 fn replicas(replicas: i32) -> Result<i32, FieldError> {

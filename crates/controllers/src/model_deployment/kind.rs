@@ -20,12 +20,12 @@ use crate::{
     catalogued::{
         accept::accept,
         asked::Asked,
-        keys, options, owner,
+        keys, options,
         status::{stored, worded},
     },
     kinds::{AI_GROUP, AI_VERSION, MODEL_DEPLOYMENT, MODEL_DEPLOYMENT_LABEL},
     lookup::Lookup,
-    promise,
+    parsing, promise,
     scaler::Scaler,
     serving_kind::{
         Planned, ServingKind, ServingRoot,
@@ -110,5 +110,5 @@ impl ServingKind for ModelDeployment {
 
 /// Who owns what is made.
 fn identity(resource: &ModelDeployment) -> Identity {
-    owner(&resource.metadata, MODEL_DEPLOYMENT, (AI_GROUP, AI_VERSION))
+    parsing::identity(&resource.metadata, MODEL_DEPLOYMENT, (AI_GROUP, AI_VERSION))
 }

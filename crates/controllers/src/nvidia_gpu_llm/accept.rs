@@ -67,14 +67,7 @@ pub(super) fn accept(resource: &NvidiaGpuLlm, operator_namespace: &str) -> Resul
 
 /// The owner of what is made.
 pub(super) fn identity(resource: &NvidiaGpuLlm) -> Identity {
-    Identity {
-        name: resource.name_any(),
-        namespace: resource.namespace().unwrap_or_default(),
-        uid: resource.uid().unwrap_or_default(),
-        kind: NVIDIA_GPU_LLM.to_owned(),
-        group: INFRA_GROUP.to_owned(),
-        version: INFRA_VERSION.to_owned(),
-    }
+    crate::parsing::identity(&resource.metadata, NVIDIA_GPU_LLM, (INFRA_GROUP, INFRA_VERSION))
 }
 
 fn request(resource: &NvidiaGpuLlm, operator_namespace: &str) -> Result<ServingRequest, Vec<FieldError>> {
