@@ -23,8 +23,13 @@ step "1. The definition"
 install_definition
 
 step "2. What you want"
-# One of an earlier run would already have a status.
+# One of an earlier run would already have a status. What was made for it goes by Kubernetes' garbage collector, which may
+# need half a minute to learn of a new kind.
 k delete "$CRD" my-chat --ignore-not-found --timeout="${TIMEOUT}s"
+gone() {
+  [ -z "$(k get deployments,services,networkpolicies -l app.kubernetes.io/instance=my-chat -o name)" ]
+}
+until_true "there is nothing of an earlier run" "$TIMEOUT" gone || fail "something of an earlier my-chat is left"
 apply model
 
 step "3. The operator"

@@ -338,12 +338,15 @@ fn owner_words(child: &ChildHead) -> String {
 /// Whether the child may be written to: it is our resource's, and stays.
 pub(super) fn check_ours(desired: &DesiredObject, child: &ChildHead) -> Result<(), ApplyError> {
     let (kind, name) = (desired.kind().to_owned(), desired.name().to_owned());
+    let owner = child.owner.as_ref();
+    let ours = owner.is_some_and(|owner| &*owner.uid == desired.owner_uid());
+    // What an earlier resource of the same name has left behind is collected by Kubernetes, a moment or half a minute later.
+    let left_behind = !ours && owner.is_some_and(|owner| desired.is_owners_namesake(owner));
     // First: what is on its way out makes room, whosever it is.
-    if child.deleting {
+    if child.deleting || left_behind {
         return Err(ApplyError::Terminating { kind, name });
     }
-    let owner = child.owner.as_ref();
-    if owner.is_none_or(|owner| &*owner.uid != desired.owner_uid()) {
+    if !ours {
         return Err(ApplyError::NameTaken {
             kind,
             name,
@@ -393,6 +396,42 @@ fn insert_pointer(tree: &mut Value, pointer: &str, value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_resource_of_the_name_left_behind_makes_room() {
+        let desired: k8s_openapi::api::core::v1::ConfigMap = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "a", "namespace": "n", "ownerReferences": [
+                {"apiVersion": "g/v2", "kind": "Thing", "name": "t", "uid": "new", "controller": true}]},
+        }))
+        .unwrap();
+        let desired = DesiredObject::new(desired).unwrap();
+        let check = |owner: Value| {
+            let text = serde_json::json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "a", "namespace": "n", "uid": "u", "resourceVersion": "1", "ownerReferences": [owner]},
+            })
+            .to_string();
+            let child = crate::cache::RawObject::from_text(&text).unwrap().head().unwrap();
+            check_ours(&desired, &child).map_err(|error| error.reason())
+        };
+        let owner = |api_version: &str, name: &str, uid: &str| {
+            check(serde_json::json!(
+                {"apiVersion": api_version, "kind": "Thing", "name": name, "uid": uid, "controller": true}
+            ))
+        };
+        assert_eq!(owner("g/v2", "t", "new"), Ok(()));
+        assert_eq!(
+            owner("g/v1", "t", "old"),
+            Err("Terminating"),
+            "of an older version, too"
+        );
+        assert_eq!(
+            owner("other/v2", "t", "old"),
+            Err("NameTaken"),
+            "another group's kind"
+        );
+        assert_eq!(owner("g/v2", "s", "old"), Err("NameTaken"), "a neighbour's");
+    }
 
     #[test]
     fn a_released_number_is_raised_once_per_floor_and_else_left_alone() {

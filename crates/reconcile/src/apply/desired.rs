@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::cache::OwnerHead;
+
 /// Annotation with the hash of the object as it was last applied. When it differs, something may have to be removed.
 pub const APPLIED_HASH: &str = "llm-operator.io/applied-hash";
 /// Annotation that lists the fields we have let go, as JSON pointers separated by commas; a number's last value of ours
@@ -209,6 +211,17 @@ impl DesiredObject {
     /// Uid of the controller owner.
     pub fn owner_uid(&self) -> &str {
         controller(&self.meta).map_or("", |owner| owner.uid.as_str())
+    }
+
+    /// Whether this is the controller owner's namesake: of its group, kind and name. With another uid it is one that was
+    /// deleted before the owner was made.
+    pub(super) fn is_owners_namesake(&self, other: &OwnerHead) -> bool {
+        let group = |api_version: &str| api_version.rsplit_once('/').map(|(group, _)| group.to_owned());
+        controller(&self.meta).is_some_and(|owner| {
+            *owner.kind == *other.kind
+                && *owner.name == *other.name
+                && group(&owner.api_version) == group(&other.api_version)
+        })
     }
 
     /// Hash over everything that is desired, the same in every process.

@@ -28,7 +28,10 @@ use crate::{
 
 /// The controller that owns an object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OwnerHead {
+    /// `<group>/<version>` of the owner.
+    pub api_version: Box<str>,
     /// Kind of the owner.
     pub kind: Box<str>,
     /// Name of the owner.
