@@ -1,0 +1,15 @@
+//! Other people's charts as Helm releases.
+//!
+//! In: what a release should be ([`ReleaseSpec`]) and what the cluster has of it (the Secrets in which Helm keeps its
+//! releases). Out: the state that the release is in, the next step towards what is wanted, and that step done by the Helm CLI.
+//! It must not know llm-d, nor any custom resource of ours.
+
+mod chart;
+mod error;
+mod helm;
+mod spec;
+
+pub use chart::{Access, Chart, Secret, Source, Version};
+pub use error::HelmError;
+pub use helm::{Helm, LocalChart, Operation, Rendered};
+pub use spec::{ReleaseName, ReleaseSpec};
