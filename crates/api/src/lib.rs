@@ -10,6 +10,7 @@ pub mod ai_example_com;
 pub mod infra_example_com;
 pub mod llm_example_com;
 pub mod nvidia_com;
+pub mod opendatahub_io;
 pub mod premlabs_io;
 pub mod shared;
 
@@ -21,6 +22,7 @@ use crate::{
     infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     nvidia_com::v1::DynamoGraphDeployment,
+    opendatahub_io::{components::v1alpha1::Llmd, datasciencecluster::v2::DataScienceCluster},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap, AutoNodeLabeler},
     shared::definition::with_optional_spec,
 };
@@ -38,6 +40,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         NvidiaGpuLlm::crd(),
         with_optional_spec(ai_example_com::v1::LLMModel::crd()),
         ModelDeployment::crd(),
+        Llmd::crd(),
     ]
     .into_iter()
     .map(shared::definition::finished)
@@ -47,7 +50,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 /// Definitions that belong to others on many clusters: installed only when asked for, and told from theirs by
 /// [`shared::definition::is_marked`].
 pub fn optional_crds() -> Vec<CustomResourceDefinition> {
-    [DynamoGraphDeployment::crd()]
+    [DynamoGraphDeployment::crd(), DataScienceCluster::crd()]
         .into_iter()
         .map(shared::definition::finished)
         .map(shared::definition::marked)

@@ -1,0 +1,3 @@
+//! API group `components.platform.opendatahub.io`.
+
+pub mod v1alpha1;

@@ -1,0 +1,4 @@
+//! API groups below `opendatahub.io`.
+
+pub mod components;
+pub mod datasciencecluster;
