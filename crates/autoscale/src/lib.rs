@@ -4,11 +4,12 @@
 //! replays request traces against a model of a batching engine.
 //!
 //! [`observe`] reduces scrapes to what happened, [`estimate`] learns what one replica sustains, [`forecast`] the rate to be
-//! ready for, [`decide`] puts them together.
+//! ready for, [`decide`] puts them together; [`idle`] says whether there have to be replicas at all.
 
 pub mod decide;
 pub mod estimate;
 pub mod forecast;
+pub mod idle;
 mod num;
 pub mod observe;
 pub mod sim;
