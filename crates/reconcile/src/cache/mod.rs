@@ -6,6 +6,7 @@
 
 mod child;
 mod echo;
+mod followers;
 mod index;
 mod raw;
 mod served;
@@ -16,6 +17,7 @@ mod watches;
 mod writing;
 
 pub use child::{Child, ChildHead, ChildView, OwnerHead};
+pub use followers::{Followed, Followers};
 pub use raw::RawObject;
 pub use spec::{CacheSpec, Change};
 pub use store::WatchCache;

@@ -62,8 +62,16 @@ impl<T> CacheSpec<T> {
     where
         K: Resource<DynamicType = ()>,
     {
+        Self::of(ApiResource::erase::<K>(&()), reduce)
+    }
+
+    /// Watches every object of a kind that is known only at run time.
+    pub fn of(
+        resource: ApiResource,
+        reduce: impl Fn(&RawObject) -> Result<T, serde_json::Error> + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            resource: ApiResource::erase::<K>(&()),
+            resource,
             cluster_scoped: false,
             namespace: None,
             requires: &[],

@@ -6,6 +6,7 @@ mod apply;
 mod bed;
 mod cache;
 mod definitions;
+mod followers;
 mod lease;
 mod legacy;
 mod machine;
