@@ -165,6 +165,27 @@ fn a_restarted_operator_does_not_take_history_for_traffic() {
     }
 }
 
+/// Long answers, and no second look yet: how long a request stays is not known, so what is inside tells no rate.
+#[test]
+fn what_is_inside_is_not_taken_for_a_rate_where_the_engine_counts() {
+    let mut planner = Planner::new(config());
+    let old = |id: u32, second: u64| {
+        let mut replica = steady(id, second + 9000, 2.0);
+        replica.ready = None;
+        if let Some(scrape) = &mut replica.scrape {
+            scrape.at = Duration::from_secs(second + 1000);
+            scrape.running = Some(200.0);
+        }
+        replica
+    };
+    planner.decide(&snapshot(0, vec![old(0, 0)]), BOUNDS);
+    // The first is replaced by one that is as old: again nobody has two scrapes.
+    let decision = planner.decide(&snapshot(15, vec![old(1, 15)]), BOUNDS);
+    assert!(decision.inputs.arrivals < 1e-9, "{decision:?}");
+    let decision = planner.decide(&snapshot(30, vec![old(1, 30)]), BOUNDS);
+    assert!((decision.inputs.arrivals - 2.0).abs() < 0.1, "{decision:?}");
+}
+
 #[test]
 fn a_target_below_the_unloaded_step_is_told_and_not_answered_with_the_maximum() {
     let mut planner = Planner::new(Config {

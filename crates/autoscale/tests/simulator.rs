@@ -85,6 +85,38 @@ fn ours_keeps_the_promise_near_the_clairvoyants_cost_and_above_the_others() {
     }
 }
 
+/// Requests that are longer than expected, all from the first second on: what is under way at the first looks must not be taken
+/// for longer ones still, nor what new replicas take over for more of them.
+#[test]
+fn the_first_decisions_do_not_overshoot() {
+    let mut rng = Rng::new(5);
+    let mut requests = Vec::new();
+    let mut at = 0.0;
+    while at < 600.0 {
+        at += rng.exponential(30.0);
+        requests.push(Request {
+            at,
+            prompt: 4000,
+            output: 400,
+        });
+    }
+    let workload = Workload::new(&requests, &Shape::default());
+    let goal = Goal {
+        ttft: 2.0,
+        per_token: 0.05,
+        attainment: 0.99,
+    };
+    for startup in [20.0, 60.0] {
+        let contest = Contest::new(&workload, &setup(startup), &goal, 0.7).expect("a schedule exists");
+        let least = contest.clairvoyant_score();
+        let ours = contest.usual(Contender::Ours).score;
+        assert!(
+            ours.max_replicas <= least.max_replicas + 3,
+            "start-up {startup}: {ours:?}\n{least:?}"
+        );
+    }
+}
+
 #[test]
 fn equal_seeds_give_equal_runs() {
     let workload = workload();

@@ -127,15 +127,15 @@ impl Planner {
         1.0 + MARGIN * (DEFAULT_RISK / knob(&self.config)).sqrt()
     }
 
-    /// Learns the rate and puts together what the decision is made from. Without counted arrivals, requests inside over
-    /// the time that one stays are the rate.
+    /// Learns the rate and puts together what the decision is made from. Of an engine that counts nothing, requests inside over
+    /// the time that one is expected to stay are the rate.
     fn inputs(&mut self, snapshot: &Snapshot, interval: &Interval, capacity: &Capacity) -> Inputs {
         let lead = self.config.lead.as_secs_f64();
         let startup = self.startup.seconds();
         let from_inside = interval.in_flight / capacity.concurrency * capacity.rate;
         let arrivals = interval
             .arrivals
-            .or((interval.scraped > 0).then_some(from_inside));
+            .or((interval.scraped > 0 && !interval.counting).then_some(from_inside));
         if let Some(rate) = arrivals {
             self.forecaster.learn(interval.seconds, rate, lead, startup);
         }

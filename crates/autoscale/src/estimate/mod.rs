@@ -32,6 +32,8 @@ const TTFT_BUSIEST: f64 = 0.85;
 const LATE_HALF_LIFE: f64 = 1800.0;
 /// Seconds that the first belief, as many late as may be, is worth.
 const LATE_WORTH: f64 = 300.0;
+/// Seconds for which a new replica is not like the others: it is empty, so requests crowd in.
+const CROWDED: f64 = 30.0;
 /// Requests that must have been seen before their times to first token count.
 const TTFT_FEWEST: f64 = 50.0;
 
@@ -56,8 +58,9 @@ pub struct Estimator {
     tail: Tail,
     ttft: Histogram,
     ttft_utilization: Mean,
-    requests: f64,
+    prompts: f64,
     prompt: f64,
+    outputs: f64,
     output: f64,
     cache_per_request: Mean,
     utilization: f64,
@@ -118,8 +121,9 @@ impl Estimator {
             tail: Tail::new(slow_share),
             ttft: Histogram::default(),
             ttft_utilization: Mean::default(),
-            requests: MIX_WORTH,
+            prompts: MIX_WORTH,
             prompt: MIX_WORTH * expected.prompt_tokens,
+            outputs: MIX_WORTH,
             output: MIX_WORTH * expected.output_tokens,
             cache_per_request: Mean::default(),
             utilization: 0.0,
@@ -139,7 +143,12 @@ impl Estimator {
         self.ttft.fade(fade);
         self.ttft_utilization.fade(fade);
         self.cache_per_request.fade(fade);
-        for sum in [&mut self.requests, &mut self.prompt, &mut self.output] {
+        for sum in [
+            &mut self.prompts,
+            &mut self.prompt,
+            &mut self.outputs,
+            &mut self.output,
+        ] {
             *sum *= fade;
         }
         for activity in &interval.active {
@@ -160,15 +169,19 @@ impl Estimator {
         self.learn_waits(interval);
     }
 
+    /// Tokens belong to requests that are under way, not only to those that end: while load rises, far more begin. A prompt is
+    /// computed when its first token comes; an answer's tokens count for the mean of those that began and those that ended.
     fn learn_mix(&mut self, activity: &Activity) {
-        let rates = activity
-            .finished
-            .zip(activity.prompt_tokens)
-            .zip(activity.generation_tokens);
-        if let Some(((finished, prompt), output)) = rates {
-            self.requests += finished * activity.seconds;
-            self.prompt += prompt * activity.seconds;
-            self.output += output * activity.seconds;
+        if let Some((finished, started)) = activity.finished.zip(activity.started) {
+            let seconds = activity.seconds;
+            if let Some(prompt) = activity.prompt_tokens {
+                self.prompts += started * seconds;
+                self.prompt += prompt * seconds;
+            }
+            if let Some(output) = activity.generation_tokens {
+                self.outputs += f64::midpoint(finished, started) * seconds;
+                self.output += output * seconds;
+            }
         }
         if let Some(used) = activity.cache_use.filter(|_| activity.running >= 1.0) {
             self.cache_per_request
@@ -177,7 +190,7 @@ impl Estimator {
     }
 
     /// Times to first token count while nothing waits for a place, now and an interval ago: in an overload, and right after
-    /// it, they tell how long it lasted.
+    /// it, they tell how long it lasted. Nor do those of replicas that have just begun to serve.
     fn learn_waits(&mut self, interval: &Interval) {
         let line = self.line();
         let busy: Vec<f64> = interval
@@ -198,6 +211,7 @@ impl Estimator {
         for added in interval
             .active
             .iter()
+            .filter(|activity| activity.served.is_none_or(|seconds| seconds > CROWDED))
             .filter_map(|activity| activity.ttft.as_ref())
         {
             self.ttft.merge(added);
@@ -235,11 +249,8 @@ impl Estimator {
     }
 
     fn mix(&self) -> (f64, f64) {
-        let requests = self.requests.max(1e-6);
-        (
-            (self.prompt / requests).max(1.0),
-            (self.output / requests).max(1.0),
-        )
+        let mean = |tokens: f64, requests: f64| (tokens / requests.max(1e-6)).max(1.0);
+        (mean(self.prompt, self.prompts), mean(self.output, self.outputs))
     }
 
     fn expected_line(&self) -> Line {
