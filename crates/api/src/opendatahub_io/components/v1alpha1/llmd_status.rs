@@ -66,7 +66,7 @@ pub struct ChartRelease {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<i32>,
 
-    /// Tries of what is asked for now; absent when there was none or it is in sync.
+    /// What was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<ReleaseAttempts>,
 
@@ -76,28 +76,79 @@ pub struct ChartRelease {
     pub history: Vec<ReleaseRevision>,
 }
 
-/// Tries of one chart with one set of values.
+/// What was tried for a release. Kept here so that tries stay bounded when the operator restarts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseAttempts {
-    /// Hash over chart, version and values of what was tried.
+    /// Hash over chart, version and values of what was asked for.
     pub digest: String,
 
-    /// Failed tries.
-    pub failures: i32,
-
-    /// When the last one failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "time")]
-    pub last_failure: Option<Timestamp>,
-
-    /// What the chart or Helm said about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// Generation of the spec that asked for it.
+    pub generation: i64,
 
     /// Value of the annotation `llm-operator.io/retry` that counts as seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<String>,
+
+    /// Installations and upgrades that failed.
+    pub failures: i32,
+
+    /// Rollbacks and uninstallations that failed since one succeeded.
+    pub remedy_failures: i32,
+
+    /// Steps that ended without a result, such as those of an operator that was killed.
+    pub interruptions: i32,
+
+    /// Whether another try is of no use.
+    pub hopeless: bool,
+
+    /// When one failed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "time")]
+    pub last_failure: Option<Timestamp>,
+
+    /// What the chart or Helm said about the last failed installation or upgrade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// The step that was begun and whose outcome is not yet seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<StartedStep>,
+
+    /// The last revision that was made and succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<AppliedRevision>,
+}
+
+/// A step that was begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartedStep {
+    /// `Install`, `Upgrade`, `Rollback`, `Uninstall`, `CorrectDrift` or `Unlock`.
+    pub action: String,
+
+    /// Last revision of the release before it; 0 for none.
+    pub revision: i32,
+
+    /// Hash of what the release is made from.
+    pub digest: String,
+
+    /// Whether its end was seen.
+    pub ended: bool,
+}
+
+/// A revision that was made and succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedRevision {
+    /// Hash of what it was made from.
+    pub digest: String,
+
+    /// Its number.
+    pub revision: i32,
+
+    /// Uid of the Secret that Helm keeps it in.
+    pub uid: String,
 }
 
 /// One revision of a release.

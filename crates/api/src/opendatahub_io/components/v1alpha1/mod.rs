@@ -6,4 +6,6 @@ pub mod llmd_status;
 
 pub use chart_block::{ChartBlock, Remediation, Repository, SecretReference, ValuesFrom};
 pub use llmd::{Llmd, LlmdSpec};
-pub use llmd_status::{ChartRelease, LlmdStatus, ReleaseAttempts, ReleaseRevision};
+pub use llmd_status::{
+    AppliedRevision, ChartRelease, LlmdStatus, ReleaseAttempts, ReleaseRevision, StartedStep,
+};
