@@ -13,6 +13,14 @@ pub enum HelmError {
         /// What the system says.
         message: String,
     },
+    /// A file of ours cannot be used.
+    #[error("cannot use {path}: {message}")]
+    File {
+        /// The file or directory.
+        path: String,
+        /// What the system says.
+        message: String,
+    },
     /// The source has no such chart, or not this version of it.
     #[error("{chart} was not found: {message}; correct the version or the repository")]
     ChartNotFound {
@@ -63,6 +71,12 @@ pub enum HelmError {
         /// The release.
         release: String,
     },
+    /// The release has objects of a kind that the API server does not know. Nothing of it can be changed or removed until it does.
+    #[error("the API server does not know a kind of the release: {message}; install its definition")]
+    UnknownKind {
+        /// What Helm says.
+        message: String,
+    },
     /// It did not end in time and was killed, or what it waited for did not come.
     #[error("it took longer than {}s: {message}", after.as_secs())]
     TimedOut {
@@ -84,7 +98,12 @@ impl HelmError {
     pub fn passes(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Locked { .. } | Self::TimedOut { .. } | Self::Failed { .. }
+            Self::File { .. }
+                | Self::Unreachable { .. }
+                | Self::Locked { .. }
+                | Self::UnknownKind { .. }
+                | Self::TimedOut { .. }
+                | Self::Failed { .. }
         )
     }
 }

@@ -5,11 +5,15 @@
 //! It must not know llm-d, nor any custom resource of ours.
 
 mod chart;
+mod cli;
 mod error;
 mod helm;
+pub mod post_render;
 mod spec;
+pub mod tool;
 
 pub use chart::{Access, Chart, Secret, Source, Version};
+pub use cli::{Capabilities, CapabilitiesSource, CliHelm, CliHelmOptions, KubeconfigSource};
 pub use error::HelmError;
 pub use helm::{Helm, LocalChart, Operation, Rendered};
 pub use spec::{ReleaseName, ReleaseSpec};

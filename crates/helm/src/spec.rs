@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::Secret;
+
 /// Name and namespace of a release.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReleaseName {
@@ -20,6 +22,8 @@ pub struct ReleaseSpec {
     pub name: ReleaseName,
     /// All values that are not the chart's own: an object.
     pub values: Value,
+    /// Texts among the values that came from Secrets: no message of Helm's shows them.
+    pub secrets: Vec<Secret>,
     /// Labels of the release's Secret, by which we know it as ours.
     pub release_labels: BTreeMap<String, String>,
     /// Labels of every object and of every Pod template, put on after rendering.

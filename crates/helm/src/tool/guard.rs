@@ -1,0 +1,92 @@
+//! A process that ends with whoever started it.
+//!
+//! In: a command, standard input held open by the starter. Out: the command's exit code. When the input ends, because the
+//! starter closed it or was killed in whatever way, the command is asked to end (SIGTERM) and killed [`GRACE`] later. What
+//! the command leaves behind is waited for here.
+
+use std::{
+    ffi::OsString,
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
+
+use super::{GRACE, NOT_STARTED};
+
+/// What shells say when there is no such command.
+const NO_COMMAND: u8 = 127;
+/// What shells add to the number of the signal that ended a command.
+const BY_SIGNAL: i32 = 128;
+/// How long children of the command may take to end after it.
+const LEFTOVERS: Duration = Duration::from_millis(500);
+
+/// Runs `command` (program and arguments) as described above. Returns what this process should exit with.
+pub fn guard(command: &[OsString]) -> ExitCode {
+    // Whoever loses its parent becomes our child instead of the first process's, which may not expect it.
+    let _ = set_child_subreaper(Some(getpid()));
+    let Some((program, args)) = command.split_first() else {
+        eprintln!("{NOT_STARTED}no command was given");
+        return NO_COMMAND.into();
+    };
+    let child = Command::new(program).args(args).stdin(Stdio::null()).spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("{NOT_STARTED}{error}");
+            return NO_COMMAND.into();
+        }
+    };
+    let ended = Arc::new(AtomicBool::new(false));
+    end_with_input(&child, Arc::clone(&ended));
+    let status = child.wait();
+    ended.store(true, Ordering::SeqCst);
+    reap();
+    status.map_or(ExitCode::FAILURE, |status| exit_code(status).into())
+}
+
+/// Ends the child once standard input has ended.
+fn end_with_input(child: &Child, ended: Arc<AtomicBool>) {
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    thread::spawn(move || {
+        // Nothing is ever written: anything but the end is passed over.
+        let mut input = std::io::stdin().lock();
+        let mut buffer = [0; 64];
+        while matches!(input.read(&mut buffer), Ok(count) if count > 0) {}
+        for (signal, pause) in [(Signal::TERM, GRACE), (Signal::KILL, Duration::ZERO)] {
+            // Once it has been waited for, its number may be another's.
+            if !ended.load(Ordering::SeqCst) {
+                let _ = kill_process(pid, signal);
+            }
+            thread::sleep(pause);
+        }
+    });
+}
+
+/// Waits for what the command has left behind.
+fn reap() {
+    let start = Instant::now();
+    while start.elapsed() < LEFTOVERS {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => thread::sleep(Duration::from_millis(5)),
+            Err(_) => return,
+        }
+    }
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| BY_SIGNAL + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
