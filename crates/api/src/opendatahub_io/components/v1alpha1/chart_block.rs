@@ -1,4 +1,6 @@
 //! One chart of an `Llmd`: whether, which version, with which values, from where.
+//!
+//! `enabled` is optional in Rust and required by the schema: another operator's definition may let it be absent.
 
 use kube::KubeSchema;
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -10,9 +12,9 @@ use serde_json::{Map, Value};
 #[serde(rename_all = "camelCase")]
 pub struct ChartBlock {
     /// Whether the chart is deployed. `false` uninstalls it.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(required)]
-    pub enabled: bool,
+    pub enabled: Option<bool>,
 
     /// Version of the chart, with or without a leading `v`. Default: llm-d-modelservice 0.2.11, llm-d-infra 1.3.3, inferencepool 1.0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
