@@ -6,14 +6,24 @@
 
 mod chart;
 mod cli;
+mod decide;
+pub mod drift;
 mod error;
 mod helm;
+pub mod manifest;
 pub mod post_render;
+pub mod release;
 mod spec;
+mod state;
 pub mod tool;
 
 pub use chart::{Access, Chart, Secret, Source, Version};
 pub use cli::{Capabilities, CapabilitiesSource, CliHelm, CliHelmOptions, KubeconfigSource};
+pub use decide::{
+    Action, Applied, Attempts, InstallRemedy, Pass, Remediation, Request, Started, Step, UpgradeRemedy,
+    decide, pass,
+};
 pub use error::HelmError;
 pub use helm::{Helm, LocalChart, Operation, Rendered};
 pub use spec::{ReleaseName, ReleaseSpec};
+pub use state::{DIGEST_LABEL, Mismatch, State, View, Wanted, determine};
