@@ -233,6 +233,18 @@ fn an_engine_that_tells_nothing_is_left_alone_and_one_without_latency_is_scaled_
     assert!(full.replicas > 1 && !full.latency_observable, "{full:?}");
 }
 
+/// A model that was busy before it went to zero comes back small.
+#[test]
+fn what_came_before_a_long_while_without_replicas_is_forgotten() {
+    let (mut planner, busy) = after_ten_minutes(4, 8.0);
+    let bounds = Bounds { min: 1, max: 100 };
+    assert!(busy.replicas > 2, "{busy:?}");
+    let looks = (615..4800).step_by(15);
+    let back = looks.map(|second| planner.decide(&snapshot(second, Vec::new()), bounds));
+    let back = back.last().unwrap();
+    assert_eq!(back.replicas, 1, "{back:?}");
+}
+
 #[test]
 fn a_promised_throughput_is_a_floor() {
     let mut planner = Planner::new(Config {

@@ -141,7 +141,10 @@ impl Operator {
         let scaling = Arc::new(Scaling::new(
             self.context.promises.subjects.clone(),
             self.context.clone(),
-            CostWriter::new(self.client.clone()),
+            (
+                CostWriter::new(self.client.clone()),
+                ScaleWriter::new(self.client.clone()),
+            ),
             self.queue.clone(),
         ));
         let work = async {

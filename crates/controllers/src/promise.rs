@@ -2,7 +2,7 @@
 //!
 //! In: the block of a resource that states it. Out: a [`ScalingPlan`], or the fields that cannot be used. Pure.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use api::{ai_example_com::v1::Sla, nvidia_com::v1::DynamoSla, shared::ScalingSpec};
 use serving::{
@@ -14,6 +14,9 @@ use crate::parsing::Errors;
 
 /// Millionths of one percent's hundredth part: what "1 %" is.
 const PPM_PER_PERCENT: f64 = 10_000.0;
+
+/// Times without a request that may pass until a model stops: longer than two decisions, and no longer than a week.
+const IDLE: RangeInclusive<Duration> = Duration::from_secs(30)..=Duration::from_hours(168);
 
 /// The block `scaling`; `least`: the resource's number of replicas.
 ///
@@ -27,6 +30,7 @@ pub fn scaling(spec: Option<&ScalingSpec>, least: i32) -> Result<Option<ScalingP
         time_per_output_token: spec.time_per_output_token.as_deref(),
         output_tokens_per_second: spec.output_tokens_per_second,
         attainment: spec.attainment.as_deref(),
+        idle_after: spec.idle_after.as_deref(),
     };
     words.parse(
         least,
@@ -36,11 +40,12 @@ pub fn scaling(spec: Option<&ScalingSpec>, least: i32) -> Result<Option<ScalingP
             time_per_output_token: "scaling.timePerOutputToken",
             output_tokens_per_second: "scaling.outputTokensPerSecond",
             attainment: "scaling.attainment",
+            idle_after: "scaling.idleAfter",
         },
     )
 }
 
-/// The block `sla` of a `ModelDeployment`; `maxLatency` is the mean time per output token.
+/// The block `sla` of a `ModelDeployment`, `most` and `idle_after` beside it; `maxLatency` is the mean time per output token.
 ///
 /// # Errors
 /// Fields that cannot be used.
@@ -48,14 +53,16 @@ pub fn sla(
     spec: Option<&Sla>,
     least: i32,
     most: Option<i32>,
+    idle_after: Option<&str>,
 ) -> Result<Option<ScalingPlan>, Vec<FieldError>> {
-    let Some(spec) = spec else { return Ok(None) };
+    let spec = spec.cloned().unwrap_or_default();
     let words = Words {
         most,
         time_to_first_token: spec.time_to_first_token.as_deref(),
         time_per_output_token: spec.max_latency.as_deref(),
         output_tokens_per_second: spec.min_throughput,
         attainment: spec.attainment.as_deref(),
+        idle_after,
     };
     words.parse(
         least,
@@ -65,11 +72,12 @@ pub fn sla(
             time_per_output_token: "sla.maxLatency",
             output_tokens_per_second: "sla.minThroughput",
             attainment: "sla.attainment",
+            idle_after: "idleAfter",
         },
     )
 }
 
-/// The block `sla` of a `DynamoGraphDeployment`; `max_latency_ms` is the mean time per output token.
+/// The block `sla` of a `DynamoGraphDeployment`, `most` and `idle_after` beside it; `max_latency_ms` is the mean time per output token.
 ///
 /// # Errors
 /// Fields that cannot be used.
@@ -77,8 +85,9 @@ pub fn dynamo_sla(
     spec: Option<&DynamoSla>,
     least: i32,
     most: Option<i32>,
+    idle_after: Option<&str>,
 ) -> Result<Option<ScalingPlan>, Vec<FieldError>> {
-    let Some(spec) = spec else { return Ok(None) };
+    let spec = spec.cloned().unwrap_or_default();
     let latency = spec
         .max_latency_ms
         .map(|milliseconds| format!("{milliseconds}ms"));
@@ -88,6 +97,7 @@ pub fn dynamo_sla(
         time_per_output_token: latency.as_deref(),
         output_tokens_per_second: spec.min_throughput,
         attainment: None,
+        idle_after,
     };
     words.parse(
         least,
@@ -97,6 +107,7 @@ pub fn dynamo_sla(
             time_per_output_token: "sla.max_latency_ms",
             output_tokens_per_second: "sla.min_throughput",
             attainment: "sla",
+            idle_after: "idle_after",
         },
     )
 }
@@ -108,6 +119,7 @@ struct Words<'a> {
     time_per_output_token: Option<&'a str>,
     output_tokens_per_second: Option<i64>,
     attainment: Option<&'a str>,
+    idle_after: Option<&'a str>,
 }
 
 /// Where each of them stands.
@@ -117,6 +129,7 @@ struct Paths {
     time_per_output_token: &'static str,
     output_tokens_per_second: &'static str,
     attainment: &'static str,
+    idle_after: &'static str,
 }
 
 impl Words<'_> {
@@ -124,7 +137,11 @@ impl Words<'_> {
         let times = self.time_to_first_token.or(self.time_per_output_token);
         if times.is_none() && self.output_tokens_per_second.is_none() {
             // A block that is empty promises nothing.
-            return Ok(None);
+            let Some(idle_after) = self.idle_after else {
+                return Ok(None);
+            };
+            let message = format!("{idle_after:?} needs a promise beside it: a latency or a throughput");
+            return Err(vec![FieldError::new(paths.idle_after, message)]);
         }
         let mut errors = Errors::default();
         let mut time = |text: Option<&str>, path| text.and_then(|text| errors.keep(duration(path, text)));
@@ -140,7 +157,10 @@ impl Words<'_> {
             output_tokens_per_second: throughput,
             attainment_ppm: attainment.unwrap_or(ATTAINMENT_PPM),
         };
+        let idle_after = self.idle_after;
+        let idle_after = idle_after.and_then(|text| errors.keep(idle_time(paths.idle_after, text)));
         let plan = errors.keep(ScalingPlan::new(least, self.most, paths.most, promise));
+        let plan = plan.map(|plan| ScalingPlan { idle_after, ..plan });
         errors.finish(plan)
     }
 }
@@ -173,6 +193,27 @@ pub fn duration(path: &str, text: &str) -> Result<Duration, FieldError> {
     let number: f64 = number.parse().ok().filter(|_| plain).ok_or_else(wrong)?;
     let time = Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())?;
     if time.is_zero() { Err(wrong()) } else { Ok(time) }
+}
+
+/// A time such as `15m`, `2h` or `90s`, from 30 seconds to a week.
+fn idle_time(path: &str, text: &str) -> Result<Duration, FieldError> {
+    let wrong = || {
+        let message = format!("{text:?} is no time from 30s to 168h; write it as 15m or 2h");
+        FieldError::new(path, message)
+    };
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    let (number, unit) = units
+        .into_iter()
+        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
+        .ok_or_else(wrong)?;
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| plain).ok_or_else(wrong)?;
+    let time = Duration::from_secs(number.saturating_mul(unit));
+    if IDLE.contains(&time) {
+        Ok(time)
+    } else {
+        Err(wrong())
+    }
 }
 
 /// A share such as `99%`, in millionths.
@@ -217,6 +258,51 @@ mod tests {
     }
 
     #[test]
+    fn idle_times_are_neither_short_nor_endless() {
+        for (text, seconds) in [
+            ("30s", Some(30)),
+            ("15m", Some(900)),
+            ("2h", Some(7200)),
+            ("168h", Some(604_800)),
+            ("29s", None),
+            ("169h", None),
+            ("1.5h", None),
+            ("99999999999999999999h", None),
+            ("9999999999999999999h", None),
+            ("+5m", None),
+            ("m", None),
+            ("900", None),
+            ("500ms", None),
+        ] {
+            let time = idle_time("scaling.idleAfter", text).ok();
+            assert_eq!(time, seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn idle_times_stand_beside_a_promise() {
+        let promised = Sla {
+            max_latency: Some("100ms".into()),
+            ..Sla::default()
+        };
+        let plan = sla(Some(&promised), 1, None, Some("15m")).unwrap().unwrap();
+        assert_eq!(plan.idle_after, Some(Duration::from_mins(15)));
+        let errors = [
+            sla(None, 1, None, Some("15m")),
+            dynamo_sla(None, 1, None, Some("15m")),
+            scaling(
+                Some(&ScalingSpec {
+                    idle_after: Some("15m".into()),
+                    ..ScalingSpec::default()
+                }),
+                1,
+            ),
+        ];
+        let paths = errors.map(|one| one.unwrap_err()[0].path.clone());
+        assert_eq!(paths, ["idleAfter", "idle_after", "scaling.idleAfter"]);
+    }
+
+    #[test]
     fn shares_are_percentages() {
         for (text, ppm) in [
             ("99%", Some(990_000)),
@@ -240,6 +326,7 @@ mod tests {
             }),
             4,
             None,
+            None,
         )
         .unwrap()
         .unwrap();
@@ -247,7 +334,7 @@ mod tests {
             max_latency_ms: Some(100),
             min_throughput: Some(50),
         };
-        let of_dynamo = dynamo_sla(Some(&of_dynamo), 1, None).unwrap().unwrap();
+        let of_dynamo = dynamo_sla(Some(&of_dynamo), 1, None, None).unwrap().unwrap();
         for plan in [of_sla, of_dynamo] {
             assert_eq!(
                 plan.promise.time_per_output_token,
@@ -272,6 +359,7 @@ mod tests {
             time_per_output_token: Some("0s".into()),
             output_tokens_per_second: Some(0),
             attainment: Some("all".into()),
+            idle_after: Some("1s".into()),
         };
         let errors = scaling(Some(&spec), 2).unwrap_err();
         let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
@@ -282,6 +370,7 @@ mod tests {
                 "scaling.timePerOutputToken",
                 "scaling.outputTokensPerSecond",
                 "scaling.attainment",
+                "scaling.idleAfter",
                 "scaling.maxReplicas"
             ]
         );

@@ -10,6 +10,10 @@ use super::schema;
 /// How fast answers must be; with it the number of replicas follows the load, and `replicas` is the least of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.idleAfter) || has(self.timeToFirstToken) || has(self.timePerOutputToken) || has(self.outputTokensPerSecond)")
+        .message("idleAfter needs a promise beside it: timeToFirstToken, timePerOutputToken or outputTokensPerSecond"),
+)]
 pub struct ScalingSpec {
     /// Most replicas, 1 or more. Default: four times `replicas`, at least 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,6 +39,11 @@ pub struct ScalingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::attainment")]
     pub attainment: Option<String>,
+
+    /// After so long without a request there are no replicas until somebody asks for some, for example `15m`; 30 s to a week. Default: there always are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::idle")]
+    pub idle_after: Option<String>,
 }
 
 /// What carries the number of replicas to the workload.
@@ -107,4 +116,13 @@ pub struct ScalingStatus {
     /// How long a replica takes from order to service, as measured, for example `62s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup_time: Option<String>,
+
+    /// While there are no replicas: since when there was no request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::bare::<Time>")]
+    pub idle_since: Option<Time>,
+
+    /// While there are no replicas: the value of the annotation `llm-operator.io/wake` that is known; another one wakes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_seen: Option<String>,
 }

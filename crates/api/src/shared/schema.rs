@@ -48,6 +48,18 @@ pub fn duration(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// How long nobody may use a model until it stops, such as `15m` or `2h`: 30 seconds to a week.
+pub fn idle(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 16,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[0-9]{1,6}(s|m|h)$') && duration(self) >= duration('30s') && duration(self) <= duration('168h')",
+            "message": "must be a time from \"30s\" to \"168h\" such as \"15m\" or \"2h\"",
+        }],
+    })
+}
+
 /// A share of requests such as `99%`, at least half of them and not all.
 pub fn attainment(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -27,6 +27,10 @@ pub enum Reason {
     Unreachable,
     /// More are needed than there may be.
     Limited,
+    /// Nobody uses the model; whoever asks wakes it. Not the planner's: see [`crate::idle`].
+    ScaledToZero,
+    /// It was at zero, and none serves yet. Not the planner's.
+    Waking,
 }
 
 /// What a decision was made from.
@@ -109,6 +113,8 @@ impl Decision {
         };
         self.message = match self.reason {
             Reason::Enough => format!("{n}: {ready}"),
+            Reason::ScaledToZero => format!("{n}: nobody uses the model"),
+            Reason::Waking => format!("{n}, of which none serves yet"),
             Reason::RateRises => format!("{n} instead of {}: {ready}", i.current),
             Reason::QueueGrows => format!(
                 "{n} instead of {}: {:.0} requests are inside, {:.0} of them waiting, and one replica holds {:.0} within the targets",

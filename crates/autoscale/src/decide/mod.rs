@@ -133,9 +133,12 @@ impl Planner {
         let lead = self.config.lead.as_secs_f64();
         let startup = self.startup.seconds();
         let from_inside = interval.in_flight / capacity.concurrency * capacity.rate;
+        // Where there is nobody, nobody is asked: what came before is forgotten as time goes by.
+        let nobody = snapshot.replicas.is_empty().then_some(0.0);
         let arrivals = interval
             .arrivals
-            .or((interval.scraped > 0 && !interval.counting).then_some(from_inside));
+            .or((interval.scraped > 0 && !interval.counting).then_some(from_inside))
+            .or(nobody);
         if let Some(rate) = arrivals {
             self.forecaster.learn(interval.seconds, rate, lead, startup);
         }

@@ -63,8 +63,13 @@ impl Planned for DynamoGraphDeployment {
         let owner = format!("{} {}", identity.kind, identity.name);
         let spec = &self.spec;
         let placement = spec.model.placement.as_ref();
-        let scaling = promise::dynamo_sla(spec.sla.as_ref(), replicas(self), spec.max_replicas)
-            .map_err(|errors| Rejection::invalid(errors, |_| owner.clone()))?;
+        let scaling = promise::dynamo_sla(
+            spec.sla.as_ref(),
+            replicas(self),
+            spec.max_replicas,
+            spec.idle_after.as_deref(),
+        )
+        .map_err(|errors| Rejection::invalid(errors, |_| owner.clone()))?;
         let asked = Asked {
             model: &spec.model.name,
             model_field: "model.name",

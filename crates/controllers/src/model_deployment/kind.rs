@@ -62,8 +62,13 @@ impl Planned for ModelDeployment {
         let identity = identity(self);
         let owner = format!("{} {}", identity.kind, identity.name);
         let spec = &self.spec;
-        let scaling = promise::sla(spec.sla.as_ref(), spec.replicas, spec.max_replicas)
-            .map_err(|errors| Rejection::invalid(errors, |_| owner.clone()))?;
+        let scaling = promise::sla(
+            spec.sla.as_ref(),
+            spec.replicas,
+            spec.max_replicas,
+            spec.idle_after.as_deref(),
+        )
+        .map_err(|errors| Rejection::invalid(errors, |_| owner.clone()))?;
         let asked = Asked {
             model: &spec.model,
             model_field: "model",

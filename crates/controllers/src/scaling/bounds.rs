@@ -92,6 +92,7 @@ mod tests {
         let plan = ScalingPlan {
             least: 3,
             most: 12,
+            idle_after: None,
             promise,
         };
         let quota = || Some((5, "exceeded quota: gpus".to_owned()));

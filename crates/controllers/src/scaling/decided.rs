@@ -1,6 +1,6 @@
 //! A decision about one resource, with everything that its status and figures tell of it. A value without behaviour.
 
-use autoscale::{Bounds, Decision};
+use autoscale::{Bounds, Decision, idle::Course};
 use jiff::Timestamp;
 
 use super::{Latency, snapshot::Sight};
@@ -24,4 +24,17 @@ pub struct Decided {
     pub latency: Latency,
     /// What could not be seen.
     pub sight: Sight,
+    /// Whether it goes to zero, is there, or comes back.
+    pub course: Course,
+    /// Of a workload at zero.
+    pub zero: Option<Zero>,
+}
+
+/// What a status remembers of a workload that went to zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Zero {
+    /// Since when there was no request; `None`: somebody has set it to zero.
+    pub idle_since: Option<Timestamp>,
+    /// The wake word that was known then.
+    pub wake_seen: Option<String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! In: decisions. Out: series `llm_operator_scaling_…{kind,namespace,name}`. Series go with their resources.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
 use prometheus_client::{
@@ -23,8 +23,10 @@ struct Figure {
     capacity: f64,
     startup: f64,
     waiting: f64,
+    idle: f64,
     asked: u64,
     failed: u64,
+    woken: u64,
 }
 
 #[derive(Debug, EncodeLabelSet)]
@@ -47,8 +49,10 @@ impl Figures {
         figures
     }
 
-    pub(crate) fn set(&self, key: &ObjectKey, decided: &Decided, totals: Totals) {
+    pub(crate) fn set(&self, key: &ObjectKey, decided: &Decided, quiet: Option<Duration>, totals: Totals) {
         let (inputs, capacity) = (&decided.decision.inputs, &decided.decision.capacity);
+        let mut figures = self.0.write();
+        let woken = figures.get(key).map_or(0, |figure| figure.woken);
         let figure = Figure {
             desired: f64::from(decided.replicas),
             arrivals: inputs.arrivals,
@@ -56,10 +60,19 @@ impl Figures {
             capacity: capacity.rate,
             startup: inputs.startup_seconds,
             waiting: inputs.waiting,
+            idle: quiet.unwrap_or_default().as_secs_f64(),
             asked: totals.asked,
             failed: totals.failed,
+            woken,
         };
-        self.0.write().insert(key.clone(), figure);
+        figures.insert(key.clone(), figure);
+    }
+
+    /// It comes back from zero.
+    pub(crate) fn woke(&self, key: &ObjectKey) {
+        if let Some(figure) = self.0.write().get_mut(key) {
+            figure.woken = figure.woken.saturating_add(1);
+        }
     }
 
     pub(crate) fn remove(&self, key: &ObjectKey) {
@@ -70,7 +83,7 @@ impl Figures {
 type Gauge = (&'static str, &'static str, fn(&Figure) -> f64);
 type Count = (&'static str, &'static str, fn(&Figure) -> u64);
 
-const GAUGES: [Gauge; 6] = [
+const GAUGES: [Gauge; 7] = [
     ("scaling_desired_replicas", "Replicas that were decided on", |f| {
         f.desired
     }),
@@ -99,8 +112,13 @@ const GAUGES: [Gauge; 6] = [
         "Requests that wait in replicas",
         |f| f.waiting,
     ),
+    (
+        "scaling_idle_seconds",
+        "Seconds for which all replicas were seen without a request, where that may take them to zero",
+        |f| f.idle,
+    ),
 ];
-const COUNTS: [Count; 2] = [
+const COUNTS: [Count; 3] = [
     (
         "scaling_scrapes",
         "Times that replicas were asked for metrics",
@@ -110,6 +128,11 @@ const COUNTS: [Count; 2] = [
         "scaling_scrape_failures",
         "Times that a replica gave no usable metrics",
         |f| f.failed,
+    ),
+    (
+        "scaling_wakes",
+        "Times that replicas came back after there were none",
+        |f| f.woken,
     ),
 ];
 

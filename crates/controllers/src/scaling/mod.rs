@@ -4,7 +4,7 @@
 //! costs on Pods that are to go, figures. It must not scale anything itself, nor write a status: who is concerned is woken, and its
 //! reconcile reads the board.
 //!
-//! [`Subjects`] is what reconciles talk to, [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], [`status`], [`costs`].
+//! [`Subjects`] is what reconciles talk to, [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], [`rest`], [`status`], [`costs`].
 
 pub mod board;
 pub mod bounds;
@@ -18,6 +18,7 @@ mod lives;
 mod pace;
 pub mod planner;
 pub mod reasons;
+mod rest;
 mod room;
 mod run;
 pub mod scale;
@@ -26,14 +27,15 @@ pub mod status;
 mod subject;
 mod subjects;
 #[cfg(test)]
-mod test_bed;
+pub(crate) mod test_bed;
 pub mod transport;
+pub mod wake;
 mod world;
 
 pub use board::Board;
 pub use clocks::Clocks;
 pub use costs::{CostWriter, CostWrites};
-pub use decided::Decided;
+pub use decided::{Decided, Zero};
 pub use expectation::Expectation;
 pub use figures::Figures;
 pub use latency::Latency;

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use autoscale::{Config, Planner, Reason};
+use autoscale::{Config, Planner, Reason, idle::Look};
 use diagnosis::facts::PodFacts;
 use jiff::Timestamp;
 use scraper::Latest;
@@ -15,6 +15,7 @@ use super::{
     bounds::{Bounded, bounded},
     latency::latency,
     lives::Lives,
+    rest::Rest,
     snapshot::{Seen, Sight, snapshot},
     world::QUOTA_MEMORY,
 };
@@ -46,6 +47,8 @@ pub struct Scaled {
     last: Option<Duration>,
     /// Requests that waited then.
     waiting: f64,
+    /// Whether anybody uses it at all.
+    rest: Rest,
     /// Replicas that a quota admitted, with its words, and when it last refused more.
     quota: Option<(Duration, (u32, String))>,
 }
@@ -53,6 +56,7 @@ pub struct Scaled {
 impl Scaled {
     /// Knows what the subject's status says.
     pub fn new(subject: &Subject) -> Self {
+        let rest = Rest::new(subject);
         let stored = subject.stored.as_ref().and_then(|stored| stored.desired_replicas);
         Self {
             config: subject.config(),
@@ -60,9 +64,10 @@ impl Scaled {
             lives: Lives::default(),
             ordered: stored
                 .and_then(|stored| u32::try_from(stored).ok())
-                .filter(|stored| *stored > 0),
+                .filter(|stored| *stored > 0 || rest.is_zero()),
             last: None,
             waiting: 0.0,
+            rest,
             quota: None,
         }
     }
@@ -80,6 +85,17 @@ impl Scaled {
     /// The number was published.
     pub fn order(&mut self, replicas: u32) {
         self.ordered = Some(replicas);
+        self.rest.ordered(replicas);
+    }
+
+    /// Whether there are no replicas because nobody uses them.
+    pub fn is_zero(&self) -> bool {
+        self.rest.is_zero()
+    }
+
+    /// For how long nobody used it; `None` while somebody does, or it cannot be seen.
+    pub fn quiet_for(&self) -> Option<Duration> {
+        self.rest.quiet_for()
     }
 
     /// Decides. Once a round of scrapes was seen; sooner nothing is new.
@@ -106,6 +122,15 @@ impl Scaled {
         let decision = self.planner.decide(&snapshot, bounded.bounds);
         self.waiting = decision.inputs.waiting;
         let day = view.clocks.day;
+        let look = Look {
+            snapshot: &snapshot,
+            unasked: unasked(view),
+            told: room.asked,
+            wake: subject.wake.as_deref(),
+            after: subject.plan.idle_after,
+            least: bounded.bounds.min,
+        };
+        let (decision, course) = self.rest.decide((subject, day), &look, bounded.bounds, decision);
         Decided {
             replicas: decision.replicas,
             at: Timestamp::from_second(day.as_second()).unwrap_or(day),
@@ -115,6 +140,8 @@ impl Scaled {
             latency: latency(&subject.plan.promise, latest),
             decision,
             sight,
+            course,
+            zero: self.rest.zero(course),
         }
     }
 
@@ -142,6 +169,19 @@ impl Scaled {
             ..room.clone()
         }
     }
+}
+
+/// Whether a Pod is ready that was not asked yet.
+fn unasked(view: &View<'_>) -> bool {
+    let told = |latest: &Latest| latest.scrape.is_some() || latest.failure.is_some();
+    let asked = |uid: &str| {
+        view.latest
+            .iter()
+            .any(|latest| *latest.id == *uid && told(latest))
+    };
+    view.pods
+        .iter()
+        .any(|pod| pod.ready && !pod.deleting && !asked(&pod.uid))
 }
 
 /// Expectations that differ by less are about the same model on the same GPUs: what was measured is worth more.

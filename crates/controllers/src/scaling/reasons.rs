@@ -19,6 +19,10 @@ pub(crate) const NOT_EXPORTED: &str = "NotExported";
 /// Nothing is known of the engine's metrics.
 pub(crate) const NO_METRICS: &str = "NoMetrics";
 
+/// Nobody used the model for long enough.
+pub(crate) const SCALED_TO_ZERO: &str = "ScaledToZero";
+/// Somebody asked for replicas, and none serves yet.
+pub(crate) const WAKING: &str = "Waking";
 /// Zero replicas are asked for.
 pub(crate) const STOPPED: &str = "Stopped";
 /// Nothing was decided yet.
@@ -38,6 +42,8 @@ pub const fn word(reason: Reason) -> &'static str {
         Reason::NotObservable => "NotObservable",
         Reason::Unreachable => "Unreachable",
         Reason::Limited => "Limited",
+        Reason::ScaledToZero => SCALED_TO_ZERO,
+        Reason::Waking => WAKING,
     }
 }
 
@@ -50,7 +56,7 @@ pub(crate) fn follows(word: &str) -> bool {
 }
 
 /// Condition, word, meaning and way out.
-const TABLE: [(&str, &str, &str, &str); 16] = [
+const TABLE: [(&str, &str, &str, &str); 18] = [
     (
         SCALING_ACTIVE,
         "Enough",
@@ -104,6 +110,18 @@ const TABLE: [(&str, &str, &str, &str); 16] = [
         "Limited",
         "More replicas are needed than there may be; the message says what limits.",
         "Raise the most, add nodes, or raise the quota.",
+    ),
+    (
+        SCALING_ACTIVE,
+        SCALED_TO_ZERO,
+        "Nobody used the model for `idleAfter`, or somebody set its workload to zero: there are no replicas until somebody asks for some.",
+        "To wake it: the command in the message.",
+    ),
+    (
+        SCALING_ACTIVE,
+        WAKING,
+        "Somebody asked for replicas while there were none; none serves yet.",
+        "Wait; `Ready` says what for.",
     ),
     (
         SCALING_ACTIVE,
@@ -178,6 +196,8 @@ mod tests {
             Reason::NotObservable,
             Reason::Unreachable,
             Reason::Limited,
+            Reason::ScaledToZero,
+            Reason::Waking,
         ];
         for reason in all.map(word) {
             assert!(TABLE.iter().any(|row| row.1 == reason), "{reason}");

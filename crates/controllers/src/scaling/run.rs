@@ -1,10 +1,14 @@
-//! The loop: decides every 15 s and sooner when more requests wait, marks the Pods that go, publishes.
+//! The loop: decides every 15 s and sooner when more requests wait, marks the Pods that go, takes workloads to zero and back, publishes.
 //!
 //! In: subjects, the world. Out: decisions on the board, and a wake-up for each resource whose status has something new to say. It must
 //! not decide on what is stale, publish a smaller number before the Pods to go are marked, or let one resource's trouble hold up another.
+//!
+//! To zero and back is the one number that no autoscaler carries: Kubernetes' leaves a workload at zero alone, and never takes it there.
+//! It is written here, once each time, and never by the reconcile, which would fight over it with whoever wakes the model.
 
 use std::sync::Arc;
 
+use autoscale::idle::Course;
 use diagnosis::facts::PodFacts;
 use jiff::Timestamp;
 use reconcile::{ObjectKey, WorkQueue};
@@ -16,13 +20,16 @@ use super::{
     Clocks, CostWrites, Decided, Subjects, World,
     costs::{CostWrite, costs},
     planner::View,
+    scale::ScaleWrites,
 };
+use crate::workload::WorkloadKind;
 
 /// The loop of one leadership.
-pub struct Scaling<W, C> {
+pub struct Scaling<W, C, S> {
     subjects: Subjects,
     world: W,
-    writer: C,
+    costs: C,
+    scale: S,
     queue: WorkQueue,
 }
 
@@ -31,15 +38,24 @@ struct Verdict {
     key: ObjectKey,
     decided: Decided,
     writes: Vec<CostWrite>,
+    set: Option<SetTo>,
 }
 
-impl<W: World, C: CostWrites> Scaling<W, C> {
+/// A number that is set on the workload itself.
+struct SetTo {
+    kind: WorkloadKind,
+    workload: Arc<str>,
+    replicas: u32,
+}
+
+impl<W: World, C: CostWrites, S: ScaleWrites> Scaling<W, C, S> {
     /// A loop about these subjects; `queue` is where resources are woken.
-    pub fn new(subjects: Subjects, world: W, writer: C, queue: WorkQueue) -> Self {
+    pub fn new(subjects: Subjects, world: W, (costs, scale): (C, S), queue: WorkQueue) -> Self {
         Self {
             subjects,
             world,
-            writer,
+            costs,
+            scale,
             queue,
         }
     }
@@ -57,10 +73,10 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
                 Some(_) = publishing.join_next() => continue,
             };
             for verdict in verdicts {
-                if verdict.writes.is_empty() {
+                if verdict.writes.is_empty() && verdict.set.is_none() {
                     self.publish(verdict);
                 } else {
-                    publishing.spawn(Arc::clone(&self).mark_and_publish(verdict));
+                    publishing.spawn(Arc::clone(&self).write_and_publish(verdict));
                 }
             }
         }
@@ -93,23 +109,43 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
             freshness: self.subjects.freshness(),
         };
         let decided = self.subjects.decide(&subject, &view)?;
-        let writes = if subject.by_cost() {
+        // Of all of them, none goes first.
+        let writes = if subject.by_cost() && decided.replicas > 0 {
             marks(&pods, &latest, asked, decided.replicas)
         } else {
             Vec::new()
         };
+        let set = to_set(decided.course, decided.replicas, asked).map(|replicas| SetTo {
+            kind: subject.made_by,
+            workload: Arc::clone(&subject.workload),
+            replicas,
+        });
         Some(Verdict {
             key: key.clone(),
             decided,
             writes,
+            set,
         })
     }
 
-    async fn mark_and_publish(self: Arc<Self>, verdict: Verdict) {
+    async fn write_and_publish(self: Arc<Self>, verdict: Verdict) {
         for write in &verdict.writes {
-            if let Err(error) = self.writer.write(write).await {
+            if let Err(error) = self.costs.write(write).await {
                 tracing::warn!(resource = %verdict.key, pod = %write.name, %error,
                     "the deletion cost could not be written, so the number of replicas stays; tried again with the next decision");
+                self.subjects.postpone(&verdict.key);
+                return;
+            }
+        }
+        if let Some(set) = &verdict.set {
+            let namespace = &verdict.key.namespace;
+            let done = self
+                .scale
+                .set(set.kind, namespace, &set.workload, set.replicas)
+                .await;
+            if let Err(error) = done {
+                tracing::warn!(resource = %verdict.key, replicas = set.replicas, %error,
+                    "the workload could not be told to go to zero or to come back; tried again with the next decision");
                 self.subjects.postpone(&verdict.key);
                 return;
             }
@@ -121,6 +157,16 @@ impl<W: World, C: CostWrites> Scaling<W, C> {
         if self.subjects.publish(&verdict.key, verdict.decided) {
             self.queue.add(verdict.key);
         }
+    }
+}
+
+/// The number to set on a workload that is told `asked` now: once, when it goes to zero or comes back.
+fn to_set(course: Course, wanted: u32, asked: Option<u32>) -> Option<u32> {
+    match course {
+        Course::Sleep(_) => asked.is_some_and(|asked| asked > 0).then_some(0),
+        // Whoever woke it by a number of their own has that, and the autoscaler does the rest.
+        Course::Wake(..) => (asked == Some(0)).then_some(wanted),
+        Course::Follow | Course::Zero | Course::Waking(_) => None,
     }
 }
 

@@ -49,6 +49,8 @@ struct Writer {
     written: Arc<Mutex<Vec<CostWrite>>>,
     board: Board,
     published: Arc<Mutex<Vec<Option<u32>>>>,
+    asked: Arc<Mutex<Option<u32>>>,
+    scaled: Arc<Mutex<Vec<u32>>>,
 }
 
 impl CostWrites for Writer {
@@ -63,11 +65,22 @@ impl CostWrites for Writer {
     }
 }
 
+impl ScaleWrites for Writer {
+    async fn set(&self, _: WorkloadKind, _: &str, _: &str, replicas: u32) -> Result<(), kube::Error> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(kube::Error::LinesCodecMaxLineLengthExceeded);
+        }
+        self.scaled.lock().push(replicas);
+        *self.asked.lock() = Some(replicas);
+        Ok(())
+    }
+}
+
 const OWNER: &str = "modeldeployment.ai.example.com";
 
 struct Bed {
     subjects: Subjects,
-    scaling: Arc<Scaling<Cluster, Writer>>,
+    scaling: Arc<Scaling<Cluster, Writer, Writer>>,
     cluster: Cluster,
     writer: Writer,
     queue: WorkQueue,
@@ -90,9 +103,15 @@ fn bed() -> Bed {
     let subjects = Subjects::new(scraper, Figures::registered(&metrics), pace);
     let writer = Writer {
         board: subjects.board().clone(),
+        asked: Arc::clone(&cluster.asked),
         ..Writer::default()
     };
-    let scaling = Scaling::new(subjects.clone(), cluster.clone(), writer.clone(), queue.clone());
+    let scaling = Scaling::new(
+        subjects.clone(),
+        cluster.clone(),
+        (writer.clone(), writer.clone()),
+        queue.clone(),
+    );
     Bed {
         subjects,
         scaling: Arc::new(scaling),
@@ -234,6 +253,7 @@ fn verdict(replicas: u32, writes: Vec<CostWrite>) -> Verdict {
         key: subject(1, 20, None).key,
         decided: decided(replicas, Reason::RateFalls),
         writes,
+        set: None,
     }
 }
 
@@ -247,12 +267,12 @@ async fn pods_are_marked_before_a_smaller_number_is_published() {
     assert_eq!(writes.len(), 2);
     bed.writer.fails.store(true, Ordering::SeqCst);
     Arc::clone(&bed.scaling)
-        .mark_and_publish(verdict(2, writes.clone()))
+        .write_and_publish(verdict(2, writes.clone()))
         .await;
     assert_eq!(bed.replicas(), Some(4), "not marked, not published");
     bed.writer.fails.store(false, Ordering::SeqCst);
     Arc::clone(&bed.scaling)
-        .mark_and_publish(verdict(2, writes))
+        .write_and_publish(verdict(2, writes))
         .await;
     assert_eq!(bed.replicas(), Some(2));
     let marked: Vec<_> = bed
@@ -320,4 +340,79 @@ async fn inputs_alone_are_published_once_a_minute() {
     bed.subjects.remove(&key);
     bed.subjects.publish(&key, decided(9, Reason::RateRises));
     assert_eq!(bed.replicas(), None, "what is gone stays gone");
+}
+
+/// An engine that holds so many requests.
+fn holding(running: u32) -> String {
+    format!(
+        "vllm:num_requests_running {running}\nvllm:num_requests_waiting 0\nvllm:request_success_total 5\n"
+    )
+}
+
+#[tokio::test]
+async fn a_workload_goes_to_zero_and_back_by_one_write_each() {
+    let bed = bed();
+    let text = Arc::new(Mutex::new(holding(1)));
+    let mut subject = subject(2, 3, Some(2));
+    subject.plan.idle_after = Some(Duration::from_millis(400));
+    if let Some(source) = &mut subject.metrics {
+        source.port = engine(Arc::clone(&text)).await;
+    }
+    *bed.cluster.pods.lock() = on_loopback(2);
+    *bed.cluster.asked.lock() = Some(2);
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Arc::clone(&bed.scaling).run(stop.clone()));
+    bed.subjects.set(subject.clone());
+    let reason = |bed: &Bed| {
+        let decided = bed.writer.board.decision(OWNER, "n", "chat");
+        decided.map(|decided| decided.decision.reason)
+    };
+    bed.until("busy", |bed| reason(bed).is_some()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(bed.writer.scaled.lock().is_empty(), "requests run");
+
+    bed.writer.fails.store(true, Ordering::SeqCst);
+    *text.lock() = holding(0);
+    let seconds = r#"llm_operator_scaling_idle_seconds{kind="ModelDeployment",namespace="n",name="chat"} 0."#;
+    bed.until("idle", |bed| bed.metrics.encode().unwrap().contains(seconds))
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(bed.replicas() >= Some(2), "not written, not published");
+    bed.writer.fails.store(false, Ordering::SeqCst);
+    bed.until("zero", |bed| reason(bed) == Some(Reason::ScaledToZero))
+        .await;
+    assert_eq!(bed.replicas(), Some(0));
+    bed.cluster.pods.lock().clear();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*bed.writer.scaled.lock(), [0], "once");
+    assert!(bed.writer.written.lock().is_empty(), "no Pod goes first");
+
+    subject.wake = Some("1".to_owned());
+    bed.subjects.set(subject.clone());
+    bed.until("awake", |bed| reason(bed) == Some(Reason::Waking))
+        .await;
+    let back = bed.replicas().unwrap();
+    assert!(back >= 2, "{back} are fewer than the fewest");
+    assert_eq!(*bed.writer.scaled.lock(), [0, back]);
+    *bed.cluster.pods.lock() = on_loopback(2);
+    *text.lock() = holding(1);
+    bed.until("serves", |bed| reason(bed) != Some(Reason::Waking))
+        .await;
+    let wakes = r#"llm_operator_scaling_wakes_total{kind="ModelDeployment",namespace="n",name="chat"} 1"#;
+    assert!(bed.metrics.encode().unwrap().contains(wakes));
+
+    // A person's number counts, and is not written over.
+    *text.lock() = holding(0);
+    bed.until("zero", |bed| reason(bed) == Some(Reason::ScaledToZero))
+        .await;
+    bed.cluster.pods.lock().clear();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    *bed.cluster.asked.lock() = Some(3);
+    bed.subjects.set(subject);
+    bed.until("awake", |bed| reason(bed) == Some(Reason::Waking))
+        .await;
+    assert_eq!(bed.replicas(), Some(3));
+    assert_eq!(*bed.writer.scaled.lock(), [0, back, 0]);
+    stop.cancel();
+    running.await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Sets a workload's replicas where no autoscaler can.
+//! Sets a workload's replicas where no autoscaler can: instead of one, and to zero and back.
 //!
 //! In: the workload and a number. Out: one write of its `/scale`, under a field manager of its own, so that the field is no longer ours
 //! when the objects are applied. Who calls it compares first: a number that stands is not written.
@@ -15,6 +15,21 @@ use crate::workload::WorkloadKind;
 
 /// Field manager of the number.
 const MANAGER: &str = "llm-operator-scale";
+
+/// What sets the replicas of workloads.
+pub trait ScaleWrites: Send + Sync + 'static {
+    /// Sets the replicas of a workload; one that is gone is no error.
+    ///
+    /// # Errors
+    /// As the API server said.
+    fn set(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        name: &str,
+        replicas: u32,
+    ) -> impl Future<Output = Result<(), kube::Error>> + Send;
+}
 
 /// See the module.
 #[derive(Clone)]
@@ -34,23 +49,6 @@ impl ScaleWriter {
         Self { client }
     }
 
-    /// Sets the replicas of a workload; one that is gone is no error.
-    ///
-    /// # Errors
-    /// As the API server said.
-    pub async fn set(
-        &self,
-        kind: WorkloadKind,
-        namespace: &str,
-        name: &str,
-        replicas: u32,
-    ) -> Result<(), kube::Error> {
-        match kind {
-            WorkloadKind::Deployment => self.patch::<Deployment>(namespace, name, replicas).await,
-            WorkloadKind::StatefulSet => self.patch::<StatefulSet>(namespace, name, replicas).await,
-        }
-    }
-
     async fn patch<K>(&self, namespace: &str, name: &str, replicas: u32) -> Result<(), kube::Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned,
@@ -64,6 +62,21 @@ impl ScaleWriter {
         match workloads.patch_scale(name, &params, &Patch::Merge(&body)).await {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             done => done.map(|_| ()),
+        }
+    }
+}
+
+impl ScaleWrites for ScaleWriter {
+    async fn set(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        name: &str,
+        replicas: u32,
+    ) -> Result<(), kube::Error> {
+        match kind {
+            WorkloadKind::Deployment => self.patch::<Deployment>(namespace, name, replicas).await,
+            WorkloadKind::StatefulSet => self.patch::<StatefulSet>(namespace, name, replicas).await,
         }
     }
 }

@@ -103,10 +103,13 @@ fn saw_nothing(decided: &Decided) -> bool {
 pub(crate) fn candidate(decided: &Decided, stored: Option<&ScalingStatus>) -> ScalingStatus {
     let number = |replicas: u32| Some(i32::try_from(replicas).unwrap_or(i32::MAX));
     let (inputs, capacity) = (&decided.decision.inputs, &decided.decision.capacity);
-    let seen = inputs.scraped > 0 && decided.decision.reason != Reason::NotObservable;
+    // Of a model that nobody uses there is nothing to tell but how long it takes to come back.
+    let at_zero = decided.replicas == 0;
+    let seen = inputs.scraped > 0 && decided.decision.reason != Reason::NotObservable && !at_zero;
     let told = |value: f64, decimals: usize, unit: &str| {
         (seen && value.is_finite()).then(|| format!("{value:.decimals$}{unit}"))
     };
+    let zero = decided.zero.as_ref();
     let step = inputs.unloaded_step_seconds / (1.0 - inputs.utilization.min(0.99)) * 1000.0;
     let new = ScalingStatus {
         desired_replicas: number(decided.replicas),
@@ -123,7 +126,11 @@ pub(crate) fn candidate(decided: &Decided, stored: Option<&ScalingStatus>) -> Sc
         limited_by: seen.then(|| capacity.bound.words().to_owned()),
         waiting: told(inputs.waiting, 0, ""),
         time_per_output_token: told(step, 1, "ms"),
-        startup_time: told(inputs.startup_seconds, 0, "s"),
+        startup_time: at_zero
+            .then(|| format!("{:.0}s", inputs.startup_seconds))
+            .or_else(|| told(inputs.startup_seconds, 0, "s")),
+        idle_since: zero.and_then(|zero| zero.idle_since).map(Time),
+        wake_seen: zero.and_then(|zero| zero.wake_seen.clone()),
     };
     match stored {
         Some(stored) if (stored.desired_replicas, &stored.reason) == (new.desired_replicas, &new.reason) => {

@@ -1,7 +1,10 @@
 use k8s_openapi::jiff::Timestamp;
 
 use super::{
-    super::test_bed::{DAY, decided},
+    super::{
+        Zero,
+        test_bed::{DAY, decided},
+    },
     *,
 };
 
@@ -33,6 +36,8 @@ fn a_decision_reads_like_this() {
         waiting: Some(text("0")),
         time_per_output_token: Some(text("14.8ms")),
         startup_time: Some(text("62s")),
+        idle_since: None,
+        wake_seen: None,
     };
     assert_eq!(status, expected);
 }
@@ -206,4 +211,60 @@ fn conditions_follow_the_decision() {
         assert_eq!((second.reason.as_str(), second.observed_generation), (word, 7));
         assert!(!second.message.is_empty());
     }
+}
+
+/// What is told of a model at zero stays the same, whatever little is seen of the Pods that end.
+#[test]
+fn at_zero_there_is_nothing_new_to_say() {
+    let since = Timestamp::from_second(DAY - 900).unwrap();
+    let zero = |scraped: u32, arrivals: f64| {
+        let mut zero = decided(0, Reason::ScaledToZero);
+        zero.decision.inputs.scraped = scraped;
+        zero.decision.inputs.arrivals = arrivals;
+        zero.zero = Some(Zero {
+            idle_since: Some(since),
+            wake_seen: Some("7".to_owned()),
+        });
+        zero
+    };
+    let awake = candidate(&decided(2, Reason::Enough), None);
+    let first = zero(1, 0.3);
+    assert_eq!(
+        difference(Some(&awake), &candidate(&first, Some(&awake))),
+        Difference::Number
+    );
+    let stored = scaling(&first, Some(&awake), None);
+    assert_eq!(stored.desired_replicas, Some(0));
+    assert_eq!(stored.min_replicas, Some(2), "the fewest while there are some");
+    assert_eq!(stored.idle_since, Some(Time(since)));
+    assert_eq!(stored.wake_seen.as_deref(), Some("7"));
+    assert_eq!(
+        (&stored.arrivals, &stored.startup_time),
+        (&None, &Some("62s".to_owned()))
+    );
+    for later in [zero(1, 0.0), zero(0, 5.0)] {
+        assert_eq!(
+            difference(Some(&stored), &candidate(&later, Some(&stored))),
+            Difference::None
+        );
+        assert_eq!(scaling(&later, Some(&stored), None), stored);
+    }
+    let findings = findings(&first, &stored, 1);
+    assert_eq!(
+        (findings[0].status, findings[0].reason.as_str()),
+        (Some(true), "ScaledToZero")
+    );
+    let woken = decided(2, Reason::Waking);
+    assert_eq!(
+        difference(Some(&stored), &candidate(&woken, Some(&stored))),
+        Difference::Number
+    );
+    let woken = scaling(&woken, Some(&stored), None);
+    assert_eq!((&woken.idle_since, &woken.wake_seen), (&None, &None));
+    let served = candidate(&decided(2, Reason::Enough), Some(&woken));
+    assert_eq!(
+        difference(Some(&woken), &served),
+        Difference::Number,
+        "told at once"
+    );
 }

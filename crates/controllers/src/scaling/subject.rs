@@ -52,6 +52,8 @@ pub struct Subject {
     pub tolerated: Vec<String>,
     /// Where its metrics are; `None`: there are none.
     pub metrics: Option<MetricsSource>,
+    /// The word by which somebody last asked for replicas; see [`super::wake`].
+    pub wake: Option<String>,
     /// What its status says now: decisions go on from there after a restart.
     pub stored: Option<ScalingStatus>,
 }
@@ -65,6 +67,7 @@ impl Subject {
         gpu_field: &str,
         expectation: Expectation,
         stored: Option<ScalingStatus>,
+        wake: Option<String>,
     ) -> Option<Self> {
         let scaling = plan.scaling.filter(ScalingPlan::active)?;
         let made_by = match plan.workload {
@@ -85,6 +88,7 @@ impl Subject {
                 .map(|toleration| toleration.key.clone().unwrap_or_default())
                 .collect(),
             metrics: metrics(plan),
+            wake,
             stored,
         })
     }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use api::shared::ScalingStatus;
+use autoscale::idle::Course;
 use diagnosis::facts::{PodFacts, PodPhase};
 use parking_lot::Mutex;
 use reconcile::ObjectKey;
@@ -78,7 +79,10 @@ impl Subjects {
         let mut entries = self.0.entries.lock();
         if let Some(entry) = entries.get_mut(&subject.key) {
             entry.scaled.adapt(&subject);
-            if entry.subject.plan != subject.plan {
+            if entry.scaled.is_zero() {
+                // Whatever changed, somebody may want it back.
+                entry.due = now;
+            } else if entry.subject.plan != subject.plan {
                 // Not before there are new scrapes: those of the last decision tell nothing any more.
                 let last = entry.due.saturating_sub(self.0.pace.decide);
                 let news = last.saturating_add(self.0.scraper.options().period * 2);
@@ -201,7 +205,10 @@ impl Subjects {
         entry.busy = true;
         entry.due = view.clocks.scraper.saturating_add(self.0.pace.decide);
         let decided = entry.scaled.decide(subject, view);
-        self.0.figures.set(key, &decided, self.0.scraper.totals(key));
+        let quiet = entry.scaled.quiet_for();
+        self.0
+            .figures
+            .set(key, &decided, quiet, self.0.scraper.totals(key));
         Some(decided)
     }
 
@@ -239,6 +246,9 @@ impl Subjects {
             status,
             latency: decided.latency,
         });
+        if matches!(decided.course, Course::Wake(..)) {
+            self.0.figures.woke(key);
+        }
         entry.scaled.order(decided.replicas);
         let owner = entry.subject.owner;
         self.0.board.post(owner, &key.namespace, &key.name, decided);

@@ -6,6 +6,7 @@ use api::shared::ScalingStatus;
 use autoscale::{
     Bounds, Decision, Inputs, Reason,
     estimate::{Bound, Capacity},
+    idle::Course,
     observe::{Histogram, Scrape},
 };
 use diagnosis::facts::{PodFacts, PodPhase};
@@ -32,7 +33,12 @@ pub fn subject(least: i32, most: i32, stored: Option<i32>) -> Subject {
         owner: "modeldeployment.ai.example.com",
         made_by: WorkloadKind::Deployment,
         workload: "chat".into(),
-        plan: ScalingPlan { least, most, promise },
+        plan: ScalingPlan {
+            least,
+            most,
+            idle_after: None,
+            promise,
+        },
         expectation: Expectation::default(),
         need: None,
         tolerated: Vec::new(),
@@ -41,6 +47,7 @@ pub fn subject(least: i32, most: i32, stored: Option<i32>) -> Subject {
             path: "/metrics".into(),
             engine: None,
         }),
+        wake: None,
         stored: stored.map(|stored| ScalingStatus {
             desired_replicas: Some(stored),
             ..ScalingStatus::default()
@@ -136,5 +143,7 @@ pub fn decided(replicas: u32, reason: Reason) -> Decided {
         most: 20,
         latency: Latency::Exported,
         sight: Sight::default(),
+        course: Course::Follow,
+        zero: None,
     }
 }

@@ -22,6 +22,8 @@ pub struct Present {
     pub scaled: bool,
     /// The operator's own number goes another way than by a `HorizontalPodAutoscaler` of ours.
     pub no_autoscaler: bool,
+    /// There are no replicas because nobody uses them, and the spec's are not to be brought back.
+    pub at_zero: bool,
     /// The hash of the Pods that another operator made and that go on running, from its annotation.
     pub adopted: Option<Box<str>>,
 }
@@ -41,6 +43,7 @@ impl Present {
         Self {
             scaled: left_to_others,
             no_autoscaler,
+            at_zero: false,
             adopted: None,
         }
     }
@@ -65,6 +68,18 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
         pod,
         autoscaler,
     } = build(plan);
+    let none = present.at_zero.then_some(0);
+    let deployment = deployment.map(|deployment| with_replicas(deployment, none));
+    let deployment_as_found = deployment_as_found.map(|found| AsFound {
+        deployment: with_replicas(found.deployment, none),
+        ..found
+    });
+    let stateful_set = stateful_set.map(|mut set| {
+        if let Some(spec) = &mut set.spec {
+            spec.replicas = none.or(spec.replicas);
+        }
+        set
+    });
     let mut objects = Vec::with_capacity(9);
     if let Some(claim) = claim {
         objects.push(DesiredObject::new(claim)?);
@@ -100,6 +115,14 @@ pub fn desired(plan: &ServingPlan, present: &Present) -> Result<Vec<DesiredObjec
         objects.push(DesiredObject::new(autoscaler)?);
     }
     Ok(objects)
+}
+
+/// The Deployment with another number, where it has one.
+fn with_replicas(mut deployment: Deployment, replicas: Option<i32>) -> Deployment {
+    if let Some(given) = deployment.spec.as_mut().and_then(|spec| spec.replicas.as_mut()) {
+        *given = replicas.unwrap_or(*given);
+    }
+    deployment
 }
 
 fn released(workload: DesiredObject, scaled: bool) -> Result<DesiredObject, ApplyError> {
@@ -156,6 +179,16 @@ mod tests {
 
     /// The Deployment of a plan with so many replicas.
     fn deployment(replicas: Option<i32>, scaled: bool) -> Value {
+        deployment_of(
+            replicas,
+            &Present {
+                scaled,
+                ..Present::default()
+            },
+        )
+    }
+
+    fn deployment_of(replicas: Option<i32>, present: &Present) -> Value {
         let meta = json!({"name": "chat", "namespace": "n", "uid": "1"});
         let resource: LLMDeployment = serde_json::from_value(json!({
             "apiVersion": "llm.example.com/v1alpha1", "kind": "LLMDeployment", "metadata": meta,
@@ -171,12 +204,28 @@ mod tests {
         if let Workload::Deployment(workload) = &mut plan.workload {
             workload.replicas = replicas;
         }
+        let objects = desired(&plan, present).unwrap();
+        objects.last().unwrap().manifest().unwrap()
+    }
+
+    /// Nor is a model that nobody uses brought back by an edit of its floor.
+    #[test]
+    fn at_zero_the_floor_is_zero() {
         let present = Present {
-            scaled,
+            scaled: true,
+            at_zero: true,
             ..Present::default()
         };
-        let objects = desired(&plan, &present).unwrap();
-        objects.last().unwrap().manifest().unwrap()
+        for (replicas, left) in [
+            (Some(2), json!("/spec/replicas=0")),
+            (Some(3), json!("/spec/replicas=0")),
+            (None, Value::Null),
+        ] {
+            let made = deployment_of(replicas, &present);
+            assert_eq!(made["spec"]["replicas"], Value::Null, "{replicas:?}");
+            let released = made.pointer("/metadata/annotations/llm-operator.io~1released");
+            assert_eq!(released.cloned().unwrap_or_default(), left, "{replicas:?}");
+        }
     }
 
     #[test]

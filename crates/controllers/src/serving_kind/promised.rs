@@ -31,6 +31,7 @@ use crate::{
         scale::ScaleWriter,
         status,
         transport::{Carrier, carrier},
+        wake,
     },
 };
 
@@ -82,6 +83,8 @@ pub struct Promised {
     pub carrier: Option<Carrier>,
     /// What was decided.
     pub decided: Option<Decided>,
+    /// Nobody uses it: its workload has no replicas until somebody asks for some.
+    pub at_zero: bool,
 }
 
 /// Hands the resource to the scaling loop, or takes it away; and says what stands about its promise.
@@ -113,6 +116,7 @@ pub fn promised<K: ServingKind>(
                 K::GPU_COUNT_FIELD,
                 expectation(plan, &context.caches.catalogue.get()),
                 stored,
+                wake::word(resource.meta()),
             )
         })
         .flatten();
@@ -121,10 +125,23 @@ pub fn promised<K: ServingKind>(
         None => promises.subjects.remove(key),
     }
     let board = promises.subjects.board();
+    let decided = board.decision(K::POD_OWNER, &key.namespace, &key.name);
+    let at_zero = ours && scaling.idle_after.is_some() && {
+        let stored = || {
+            resource
+                .stored()
+                .scaling
+                .and_then(|stored| stored.desired_replicas)
+        };
+        // An operator that has just started goes on from what is stored.
+        let decided = decided.as_ref().map(|decided| decided.replicas == 0);
+        decided.unwrap_or_else(|| stored() == Some(0))
+    };
     Some(Promised {
         plan: scaling,
         carrier,
-        decided: board.decision(K::POD_OWNER, &key.namespace, &key.name),
+        decided,
+        at_zero,
     })
 }
 
@@ -187,8 +204,12 @@ impl Promised {
         (Some(status), findings)
     }
 
-    /// The replicas that have to be set on `/scale`; `asked`: what the workload is told now.
+    /// The replicas that have to be set on `/scale`; `asked`: what the workload is told now. To zero and back are not set here: the
+    /// scaling loop does so once, and whoever sets something else meanwhile is heard.
     pub fn to_set(&self, asked: i32) -> Option<u32> {
+        if self.plan.idle_after.is_some() && (self.at_zero || asked == 0) {
+            return None;
+        }
         let carried = matches!(self.carrier, Some(Carrier::Scale(_)));
         let wanted = self.decided.as_ref().filter(|_| carried)?.replicas;
         let least = u32::try_from(self.plan.least).unwrap_or_default();
@@ -224,4 +245,54 @@ pub fn without_stale(stored: &[Condition], findings: &[Finding], stands: bool) -
         .filter(|condition| !stale(&condition.type_))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use autoscale::Reason;
+    use serving::plan::Promise;
+
+    use super::*;
+    use crate::scaling::test_bed::decided;
+
+    /// What is set on a workload that is told `asked` while `wanted` are decided on.
+    fn to_set(carrier: Carrier, idle: bool, wanted: u32, asked: i32) -> Option<u32> {
+        let promise = Promise {
+            time_to_first_token: None,
+            time_per_output_token: Some(Duration::from_millis(50)),
+            output_tokens_per_second: None,
+            attainment_ppm: 990_000,
+        };
+        let promised = Promised {
+            plan: ScalingPlan {
+                least: 2,
+                most: 8,
+                idle_after: idle.then_some(Duration::from_mins(15)),
+                promise,
+            },
+            carrier: Some(carrier),
+            decided: Some(decided(wanted, Reason::Enough)),
+            at_zero: idle && wanted == 0,
+        };
+        promised.to_set(asked)
+    }
+
+    #[test]
+    fn numbers_are_set_where_no_autoscaler_is_but_not_to_zero_and_back() {
+        let scale = || Carrier::Scale("why".to_owned());
+        assert_eq!(to_set(scale(), false, 4, 3), Some(4));
+        assert_eq!(to_set(scale(), false, 4, 4), None);
+        assert_eq!(to_set(scale(), false, 4, 0), Some(4));
+        assert_eq!(to_set(scale(), true, 4, 3), Some(4));
+        assert_eq!(to_set(scale(), true, 4, 0), None, "the loop wakes");
+        assert_eq!(to_set(scale(), true, 0, 3), None, "somebody has woken it");
+        assert_eq!(
+            to_set(scale(), false, 0, 0),
+            Some(2),
+            "it must not be at zero any more"
+        );
+        assert_eq!(to_set(Carrier::Autoscaler, true, 4, 3), None);
+    }
 }

@@ -5,9 +5,9 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
-use api::shared::State;
+use api::shared::{ScalingStatus, State};
 use k8s_openapi::jiff::Timestamp;
-use reconcile::{ApplyError, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget};
+use reconcile::{ApplyError, EventKind, Failure, ObjectKey, Outcome as Next, Reconciler, StatusTarget};
 use serving::{
     plan::ServingPlan,
     request::{Identity, PodForm},
@@ -26,6 +26,7 @@ use crate::{
     apply::{Done, apply},
     context::{Context, News, after_error},
     scaler::Scaler,
+    scaling::{reasons::WAKING, scale::ScaleWrites as _},
 };
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
@@ -108,7 +109,11 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             promised: promised.as_ref(),
         };
         let (status, seen) = status::status(&*resource, &outcome, now);
+        let woken = woken(resource.stored().scaling.as_ref(), status.scaling.as_ref());
         write(context, key, &*resource, status, &seen).await?;
+        if let Some(sentence) = woken {
+            context.tell(&*resource, EventKind::Normal, WAKING, "Scale", sentence);
+        }
         if let Some(Ok(done)) = &applied {
             done.tell(context, &*resource);
         }
@@ -132,6 +137,7 @@ async fn make<K: ServingKind>(
     };
     let gone = context.applier.prune_unlabelled(uid, &leftovers).await?;
     let present = Present {
+        at_zero: promised.is_some_and(|promised| promised.at_zero),
         adopted: workload.as_ref().and_then(|child| child.head.adopted.clone()),
         ..Present::of(promised.and_then(|promised| promised.carrier.as_ref()), scaler)
     };
@@ -145,6 +151,13 @@ async fn make<K: ServingKind>(
         set.map_err(|error| ApplyError::classify(K::WORKLOAD.as_str(), namespace, &plan.name, error))?;
     }
     Ok(done)
+}
+
+/// The sentence about replicas that come back after there were none; that there are none is told by the state.
+fn woken(before: Option<&ScalingStatus>, after: Option<&ScalingStatus>) -> Option<String> {
+    let was_zero = before?.desired_replicas == Some(0);
+    let after = after.filter(|after| was_zero && after.desired_replicas > Some(0))?;
+    after.message.clone()
 }
 
 /// What another operator may have made for the resource that is no longer asked for; our caches do not have it.

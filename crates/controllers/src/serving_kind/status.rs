@@ -125,7 +125,7 @@ pub fn status<'a, K: ServingKind>(
     let mut findings = vec![
         accepted(&outcome.accepted, generation),
         applied(outcome.applied.as_ref(), observation.made, scaler, generation),
-        ready(outcome, generation),
+        ready(outcome, scaling.as_ref(), generation),
     ];
     findings.extend(promise);
     let (reason, state) = match &obstacle {
@@ -261,8 +261,13 @@ pub(crate) fn applied(
     finding("Applied", Some(status), reason, message, generation)
 }
 
-fn ready(outcome: &Outcome<'_>, generation: i64) -> Finding {
+fn ready(outcome: &Outcome<'_>, scaling: Option<&ScalingStatus>, generation: i64) -> Finding {
     let explanation = &outcome.observed.explanation;
+    // Nobody has asked for zero: the sentence says how to get it back.
+    let at_zero = scaling
+        .filter(|scaling| scaling.desired_replicas == Some(0))
+        .filter(|_| explanation.reason == diagnosis::Reason::ScaledToZero)
+        .and_then(|scaling| scaling.message.clone());
     match outcome.obstacle() {
         // What runs is told as it is; what never ran is told by what stands against it.
         Some((reason, sentence, _)) if !outcome.observed.made => {
@@ -273,7 +278,7 @@ fn ready(outcome: &Outcome<'_>, generation: i64) -> Finding {
             "Ready",
             Some(explanation.serves),
             explanation.reason.as_str(),
-            explanation.message.clone(),
+            at_zero.unwrap_or_else(|| explanation.message.clone()),
             generation,
         ),
     }

@@ -12,6 +12,7 @@ use crate::{
     caches::roots::ServingRoots,
     kinds::{AI_MODEL_MAP, LLM_MODEL},
     referents::named_claims,
+    scaling::wake,
     serving_kind::ServingRoot,
 };
 
@@ -34,7 +35,7 @@ pub(crate) fn claim_keys(model: &LLMModel) -> Vec<String> {
         .collect()
 }
 
-/// Itself, when its spec changed, it comes or goes, or somebody else wrote its status. The status that we write wakes
+/// Itself, when its spec changed, it comes or goes, somebody asks for its replicas, or somebody else wrote its status. The status that we write wakes
 /// nobody: the cache knows it before its echo comes.
 pub(crate) fn serving_changed<K: ServingRoot>(change: &Change<'_, K>) -> Vec<ObjectKey> {
     root_changed(change, K::KIND).into_iter().collect()
@@ -90,6 +91,7 @@ where
         let same = old.meta().generation == new.meta().generation
             && old.meta().uid == new.meta().uid
             && old.meta().deletion_timestamp == new.meta().deletion_timestamp
+            && wake::word(old.meta()) == wake::word(new.meta())
             && old.status() == new.status();
         if same {
             return None;
@@ -139,6 +141,9 @@ mod tests {
         let mut touched = before.clone();
         touched.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
         assert!(serving_changed(&change(Some(&before), Some(&touched))).is_empty());
+        let mut asked = touched.clone();
+        asked.metadata.annotations = Some([(wake::ANNOTATION.to_owned(), "1".to_owned())].into());
+        assert_eq!(serving_changed(&change(Some(&touched), Some(&asked))).len(), 1);
         for after in [deployment(2, "Ready"), deployment(1, "Blocked")] {
             assert_eq!(serving_changed(&change(Some(&before), Some(&after))).len(), 1);
         }

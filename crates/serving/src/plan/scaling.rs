@@ -31,6 +31,8 @@ pub struct ScalingPlan {
     pub least: i32,
     /// Most replicas, never below `least`.
     pub most: i32,
+    /// After so long without a request there are none until somebody asks for some; `None`: never.
+    pub idle_after: Option<Duration>,
     /// What was promised.
     pub promise: Promise,
 }
@@ -64,7 +66,12 @@ impl ScalingPlan {
             let message = format!("{most} is below the least number of replicas, {least}; raise it");
             return Err(FieldError::new(most_field, message));
         }
-        Ok(Self { least, most, promise })
+        Ok(Self {
+            least,
+            most,
+            idle_after: None,
+            promise,
+        })
     }
 
     /// Seconds that a replica which goes is given to finish what it has: an answer of 4096 tokens at the promised speed (50 ms per

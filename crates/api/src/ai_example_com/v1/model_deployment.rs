@@ -42,6 +42,7 @@ use crate::shared::{CataloguedStatus, ServingOptions, schema};
 #[x_kube(
     validation = Rule::new("!has(self.maxReplicas) || self.maxReplicas >= self.replicas")
         .message("maxReplicas must not be below replicas, which is the least number"),
+    validation = Rule::new("!has(self.idleAfter) || has(self.sla)").message("idleAfter needs a promise beside it: sla"),
 )]
 pub struct ModelDeploymentSpec {
     /// Name of the model, as in `llm-operator models`, for example `llama-3-70b`.
@@ -57,6 +58,11 @@ pub struct ModelDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub max_replicas: Option<i32>,
+
+    /// After so long without a request there are no replicas until somebody asks for some, for example `15m`; 30 s to a week. Default: there always are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::idle")]
+    pub idle_after: Option<String>,
 
     /// What is promised. Default: nothing, and the number of replicas is fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

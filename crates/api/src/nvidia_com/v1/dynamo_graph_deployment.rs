@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{CataloguedStatus, ServingOptions};
+use crate::shared::{CataloguedStatus, ServingOptions, schema};
 
 /// Runs a model over the GPUs of one node per replica.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -36,6 +36,7 @@ use crate::shared::{CataloguedStatus, ServingOptions};
 #[x_kube(
     validation = Rule::new("!has(self.max_replicas) || !has(self.replicas) || self.max_replicas >= self.replicas")
         .message("max_replicas must not be below replicas, which is the least number"),
+    validation = Rule::new("!has(self.idle_after) || has(self.sla)").message("idle_after needs a promise beside it: sla"),
 )]
 pub struct DynamoGraphDeploymentSpec {
     /// What is promised. Default: nothing, and there are `replicas` replicas.
@@ -54,6 +55,11 @@ pub struct DynamoGraphDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub max_replicas: Option<i32>,
+
+    /// After so long without a request there are no replicas until somebody asks for some, for example `15m`; 30 s to a week. Default: there always are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::idle")]
+    pub idle_after: Option<String>,
 
     /// Overrides of what follows from the catalogue and the GPUs. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
