@@ -20,8 +20,8 @@ pub mod tool;
 pub use chart::{Access, Chart, Secret, Source, Version};
 pub use cli::{Capabilities, CapabilitiesSource, CliHelm, CliHelmOptions, KubeconfigSource};
 pub use decide::{
-    Action, Applied, Attempts, InstallRemedy, Pass, Remediation, Request, Started, Step, UpgradeRemedy,
-    decide, pass,
+    Action, Applied, Attempts, Ended, InstallRemedy, Pass, Remediation, Request, Started, Step,
+    UpgradeRemedy, decide, pass,
 };
 pub use error::HelmError;
 pub use helm::{Helm, LocalChart, Operation, Rendered};

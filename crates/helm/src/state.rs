@@ -180,7 +180,7 @@ pub fn determine(view: &View<'_>, attempts: &Attempts) -> State {
             revision: stuck.revision,
             status: stuck.status,
             since: stuck.last_deployed,
-            gone: stuck.revision < revision || attempts.began(stuck.revision),
+            gone: stuck.revision < revision || attempts.began(stuck),
         };
     }
     let Some(wanted) = view.wanted else {
@@ -257,3 +257,6 @@ pub(crate) fn sorted<'a>(history: &[&'a ReleaseHead]) -> Vec<&'a ReleaseHead> {
     history.sort_by_key(|head| head.revision);
     history
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    HelmError, Step,
+    DIGEST_LABEL, HelmError, Step,
     release::{ReleaseHead, Status},
     state::sorted,
 };
@@ -67,9 +67,18 @@ pub struct Started {
     pub revision: u32,
     /// What it makes the release from.
     pub digest: String,
-    /// Whether its end was seen and counted.
-    #[serde(default)]
-    pub ended: bool,
+    /// How it ended, when its end was seen and counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ended {
+    /// Helm said that it was done.
+    Succeeded,
+    /// Helm said that it was not, or was stopped.
+    Failed,
 }
 
 /// Which operation.
@@ -118,7 +127,7 @@ impl Attempts {
                 action,
                 revision: sorted(history).last().map_or(0, |head| head.revision),
                 digest: self.digest.clone(),
-                ended: false,
+                ended: None,
             });
         }
         self
@@ -131,7 +140,11 @@ impl Attempts {
             return self;
         };
         if let Some(started) = self.started.as_mut().filter(|started| started.action == action) {
-            started.ended = true;
+            started.ended = Some(if result.is_ok() {
+                Ended::Succeeded
+            } else {
+                Ended::Failed
+            });
         }
         let Err(error) = result else {
             self.interruptions = 0;
@@ -149,15 +162,17 @@ impl Attempts {
         }
     }
 
-    /// Whether the Helm that made this pending revision was ours; called when none of ours runs.
-    pub(crate) fn began(&self, revision: u32) -> bool {
-        self.started.as_ref().is_some_and(|started| {
-            let makes_one = matches!(
-                started.action,
-                Action::Install | Action::Upgrade | Action::Rollback
-            );
-            makes_one && revision == started.revision + 1
-        })
+    /// Whether it was our Helm that made this pending revision; asked when none of ours runs.
+    pub(crate) fn began(&self, head: &ReleaseHead) -> bool {
+        let Some(started) = &self.started else {
+            return false;
+        };
+        let marked = match started.action {
+            Action::Install | Action::Upgrade => head.labels.get(DIGEST_LABEL) == Some(&started.digest),
+            Action::Rollback => head.status == Status::PendingRollback,
+            _ => false,
+        };
+        marked && head.revision == started.revision + 1
     }
 
     /// Whether this revision is what we made from the digest.
@@ -172,37 +187,31 @@ impl Attempts {
         let Some(started) = self.started.clone() else {
             return self;
         };
-        let history = sorted(history);
-        let newer = history.last().filter(|last| last.revision > started.revision);
-        if newer.is_some_and(|head| head.status.is_pending()) {
+        let made = history.iter().find(|head| head.revision == started.revision + 1);
+        if made.is_some_and(|head| head.status.is_pending()) {
             return self;
         }
         self.started = None;
-        match (started.action, newer) {
-            (Action::Install | Action::Upgrade, Some(made)) if made.status == Status::Deployed => {
+        let action = started.action;
+        match (action, made) {
+            (Action::Rollback, Some(made)) if made.status == Status::Deployed => self.remedy_failures = 0,
+            (Action::Uninstall, _) if history.is_empty() => self.remedy_failures = 0,
+            // Only of a revision whose end was seen it is sure that it is ours.
+            (_, Some(made)) if made.status == Status::Deployed && started.ended == Some(Ended::Succeeded) => {
                 self.applied = Some(Applied {
                     digest: started.digest,
                     revision: made.revision,
                     uid: made.uid.clone(),
                 });
-                self
             }
-            (Action::Rollback, Some(made)) if made.status == Status::Deployed => {
-                self.remedy_failures = 0;
-                self
+            (_, Some(made)) if made.status == Status::Deployed => {}
+            _ if started.ended.is_some() => {}
+            (_, Some(made)) if made.status == Status::Failed && !made.was_interrupted() => {
+                return self.failed(action, &made.description, now);
             }
-            (Action::Uninstall, _) if history.is_empty() => {
-                self.remedy_failures = 0;
-                self
-            }
-            _ if started.ended => self,
-            (action @ (Action::Install | Action::Upgrade | Action::Rollback), Some(made))
-                if made.status == Status::Failed && !made.was_interrupted() =>
-            {
-                self.failed(action, &made.description, now)
-            }
-            _ => self.interrupted(now),
+            _ => return self.interrupted(now),
         }
+        self
     }
 
     /// Starts anew when something else is asked for.

@@ -11,9 +11,11 @@
 //! 3. For [`Step::Wait`]: come back at that time. For the others: come back when something changes.
 
 mod attempts;
+#[cfg(test)]
+mod model;
 mod step;
 
-pub use attempts::{Action, Applied, Attempts, Request, Started};
+pub use attempts::{Action, Applied, Attempts, Ended, Request, Started};
 pub use step::{InstallRemedy, Remediation, Step, UpgradeRemedy, decide};
 
 use k8s_openapi::jiff::Timestamp;

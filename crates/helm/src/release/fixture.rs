@@ -3,7 +3,8 @@
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde_json::{Value, json};
 
-use super::{SECRET_TYPE, payload};
+use super::{ReleaseHead, SECRET_TYPE, Status, payload};
+use crate::{ReleaseName, Version};
 
 /// A release's JSON with what every release has.
 pub(crate) fn release(revision: u32, status: &str) -> Value {
@@ -58,5 +59,25 @@ pub(crate) fn secret(release: &Value) -> Secret {
             .into(),
         ),
         ..Secret::default()
+    }
+}
+
+/// A head of chart `chart` 1.2.3, labelled as ours.
+pub(crate) fn head(revision: u32, status: Status) -> ReleaseHead {
+    ReleaseHead {
+        name: ReleaseName {
+            namespace: "llm-d".to_owned(),
+            name: "demo".to_owned(),
+        },
+        revision,
+        status,
+        chart: "chart".to_owned(),
+        version: Version::new("1.2.3"),
+        values_digest: "values".to_owned(),
+        description: String::new(),
+        last_deployed: None,
+        rollback_of: None,
+        labels: [("ours".to_owned(), "yes".to_owned())].into(),
+        uid: format!("uid-{revision}"),
     }
 }
