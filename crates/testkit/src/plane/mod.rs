@@ -26,4 +26,5 @@ pub use cluster::{Cluster, FrontProxy};
 pub use error::ClusterError;
 pub use pki::Identity;
 pub use ports::{NoPort, Port};
+pub(crate) use runtime::Background;
 pub use shared::shared;

@@ -1,6 +1,6 @@
-//! Building the control plane.
+//! Building the programs of a [`Suite`].
 //!
-//! In: an empty directory. Out: the five executables in it; progress on standard error, one line at least every ten
+//! In: an empty directory. Out: the executables in it; progress on standard error, one line at least every ten
 //! seconds. Modules come through whatever proxy the user's Go is set up for.
 
 use std::io::Write;
@@ -8,8 +8,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::versions::{ETCD_VERSION, KUBERNETES_VERSION};
-use super::{BinariesError, Program, go};
+use super::suite::{Recipe, Suite};
+use super::{BinariesError, go};
 use crate::process::{self, Supervised, TemporaryDirectory};
 
 const REPORT: Duration = Duration::from_secs(10);
@@ -28,46 +28,54 @@ const FETCH_FAILED: [&str; 7] = [
     "TLS handshake",
 ];
 const FETCH_HINT: &str = "A module could not be fetched: check the network and `go env GOPROXY` (a mirror of Go modules \
-                          will do), or point LLM_OPERATOR_CONTROL_PLANE_BIN to a directory with ready-made executables.";
-const OTHER_HINT: &str = "Check disk space and memory (linking kube-apiserver takes about 2 GB), or point \
-                          LLM_OPERATOR_CONTROL_PLANE_BIN to a directory with ready-made executables.";
+                          will do)";
+const OTHER_HINT: &str = "Check disk space and memory (linking takes up to 2 GB)";
 
 /// Builds every program into `directory`, one after the other: two linkers at once want much memory.
-pub(super) fn build(directory: &Path) -> Result<(), BinariesError> {
-    go::check()?;
-    say(&format!(
-        "building Kubernetes {KUBERNETES_VERSION} and etcd {ETCD_VERSION} from source, once: about 5 minutes on 2 cores"
-    ));
+pub(super) fn build(suite: &Suite, directory: &Path) -> Result<(), BinariesError> {
+    go::check(suite)?;
+    say(
+        suite,
+        &format!(
+            "building {} from source, once: {}",
+            suite.versions, suite.duration
+        ),
+    );
     let start = Instant::now();
-    for (index, program) in Program::ALL.into_iter().enumerate() {
-        build_one(program, index + 1, directory, start)?;
+    for (index, recipe) in suite.recipes.iter().enumerate() {
+        build_one(suite, recipe, index + 1, directory, start)?;
     }
-    say(&format!("control plane built in {} s", start.elapsed().as_secs()));
+    say(suite, &format!("built in {} s", start.elapsed().as_secs()));
     Ok(())
 }
 
-fn build_one(program: Program, number: usize, directory: &Path, start: Instant) -> Result<(), BinariesError> {
+fn build_one(
+    suite: &Suite,
+    recipe: &Recipe,
+    number: usize,
+    directory: &Path,
+    start: Instant,
+) -> Result<(), BinariesError> {
     let scratch = TemporaryDirectory::new("go-build")?;
-    let mut build = Supervised::start(&command(program, directory, scratch.path()))?;
-    let step = format!("{number} of {}: {}", Program::ALL.len(), program.name());
+    let mut build = Supervised::start(&command(recipe, directory, scratch.path()))?;
+    let step = format!("{number} of {}: {}", suite.recipes.len(), recipe.name);
     let mut next = start.elapsed();
     loop {
         if let Some(code) = build.exit_code() {
             if code == 0 {
                 return Ok(());
             }
-            return Err(failure(program, code, build.last_lines(SHOWN_LINES)));
+            return Err(failure(suite, recipe.name, code, build.last_lines(SHOWN_LINES)));
         }
         if start.elapsed() >= next {
-            say(&format!("{step} ({} s)", start.elapsed().as_secs()));
+            say(suite, &format!("{step} ({} s)", start.elapsed().as_secs()));
             next += REPORT;
         }
         sleep(POLL);
     }
 }
 
-fn command(program: Program, directory: &Path, scratch: &Path) -> process::Program {
-    let module = program.module();
+fn command(recipe: &Recipe, directory: &Path, scratch: &Path) -> process::Program {
     let mut args: Vec<std::ffi::OsString> = [
         "build",
         "-trimpath",
@@ -78,13 +86,13 @@ fn command(program: Program, directory: &Path, scratch: &Path) -> process::Progr
     .map(Into::into)
     .to_vec();
     args.extend([
-        program.link_flags().into(),
+        recipe.link_flags.clone().into(),
         "-o".into(),
-        directory.join(program.name()).into(),
-        program.package().into(),
+        directory.join(recipe.name).into(),
+        recipe.package.clone().into(),
     ]);
     process::Program {
-        name: format!("go build {}", program.name()),
+        name: format!("go build {}", recipe.name),
         path: "go".into(),
         args,
         // A workspace file or C compiler of the user's has no say in this build.
@@ -94,44 +102,45 @@ fn command(program: Program, directory: &Path, scratch: &Path) -> process::Progr
             // What a build that is killed leaves behind goes with the scratch directory.
             ("GOTMPDIR".into(), scratch.into()),
         ],
-        directory: Some(module),
+        directory: Some(recipe.module.clone()),
         log: scratch.join("output"),
     }
 }
 
-fn failure(program: Program, code: i32, output: String) -> BinariesError {
+fn failure(suite: &Suite, program: &'static str, code: i32, output: String) -> BinariesError {
     let hint = if FETCH_FAILED.iter().any(|word| output.contains(word)) {
         FETCH_HINT
     } else {
         OTHER_HINT
     };
     BinariesError::Build {
-        program: program.name(),
+        program,
         code,
         output,
         hint,
+        variable: suite.variable,
     }
 }
 
 /// One line of progress. Written past the print macros: the test harness would hold those back.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "control plane: {line}");
+pub(super) fn say(suite: &Suite, line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}: {line}", suite.what);
 }
 
 #[cfg(test)]
 mod tests {
     use super::failure;
-    use crate::plane::Program;
+    use crate::plane::binaries::suite::Suite;
 
     #[test]
     fn a_module_that_cannot_be_had_is_told_from_other_failures() {
         let output = "go: k8s.io/api@v0.36.3: reading https://example.org/x: dial tcp: lookup example.org: no such host";
-        let fetch = failure(Program::Etcd, 1, output.to_owned()).to_string();
+        let fetch = failure(&Suite::control_plane(), "etcd", 1, output.to_owned()).to_string();
         assert!(
             fetch.contains("no such host") && fetch.contains("GOPROXY"),
             "{fetch}"
         );
-        let other = failure(Program::Etcd, 1, "signal: killed".to_owned()).to_string();
+        let other = failure(&Suite::helm(), "helm", 1, "signal: killed".to_owned()).to_string();
         assert!(
             other.contains("signal: killed") && !other.contains("GOPROXY"),
             "{other}"

@@ -1,6 +1,7 @@
 //! The cache of built executables.
 //!
-//! In: `XDG_CACHE_HOME` or `HOME`. Out: a directory `llm-operator/control-plane/<versions>` that holds all five programs.
+//! In: `XDG_CACHE_HOME` or `HOME`. Out: a directory such as `llm-operator/control-plane/<versions>` that holds all programs
+//! of a [`Suite`].
 //! Two processes never build at once, and a directory under its final name is always complete.
 
 use std::fs::{File, TryLockError};
@@ -9,29 +10,29 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::build::{build, say};
-use super::versions::{ETCD_VERSION, KUBERNETES_VERSION};
-use super::{BinariesError, Program, missing};
+use super::suite::Suite;
+use super::{BinariesError, missing};
 
 /// How often a process that waits for another's build says so.
 const REPORT: Duration = Duration::from_secs(10);
 
 /// The directory of the pinned versions, filled now if it is not.
-pub(super) fn filled() -> Result<PathBuf, BinariesError> {
-    let root = root()?;
-    let versions = format!("{KUBERNETES_VERSION}-{ETCD_VERSION}");
-    let directory = root.join(&versions);
-    if is_complete(&directory) {
+pub(super) fn filled(suite: &Suite) -> Result<PathBuf, BinariesError> {
+    let (name, versions) = &suite.cache;
+    let root = root()?.join(name);
+    let directory = root.join(versions);
+    if missing(&directory, &suite.names()).is_empty() {
         return Ok(directory);
     }
     std::fs::create_dir_all(&root).map_err(at(&root))?;
-    let _lock = lock(&root.join(format!("{versions}.lock")))?;
-    if !is_complete(&directory) {
+    let _lock = lock(suite, &root.join(format!("{versions}.lock")))?;
+    if !missing(&directory, &suite.names()).is_empty() {
         // Whoever holds the lock owns this name: what is there was left by a build that was killed.
         let unfinished = root.join(format!("{versions}.unfinished"));
         let _ = std::fs::remove_dir_all(&unfinished);
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir_all(&unfinished).map_err(at(&unfinished))?;
-        build(&unfinished)?;
+        build(suite, &unfinished)?;
         std::fs::rename(&unfinished, &directory).map_err(at(&directory))?;
     }
     Ok(directory)
@@ -44,18 +45,11 @@ fn root() -> Result<PathBuf, BinariesError> {
             .map(PathBuf::from)
     };
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    Ok(cache
-        .ok_or(BinariesError::NoCache)?
-        .join("llm-operator")
-        .join("control-plane"))
-}
-
-fn is_complete(directory: &Path) -> bool {
-    missing(directory, &Program::ALL).is_empty()
+    Ok(cache.ok_or(BinariesError::NoCache)?.join("llm-operator"))
 }
 
 /// Takes the lock, which the operating system releases when the process ends in whatever way.
-fn lock(path: &Path) -> Result<File, BinariesError> {
+fn lock(suite: &Suite, path: &Path) -> Result<File, BinariesError> {
     let file = File::create(path).map_err(at(path))?;
     let start = Instant::now();
     let mut next = Duration::ZERO;
@@ -66,10 +60,13 @@ fn lock(path: &Path) -> Result<File, BinariesError> {
             Err(TryLockError::WouldBlock) => {}
         }
         if start.elapsed() >= next {
-            say(&format!(
-                "another process builds the control plane, waiting ({} s)",
-                start.elapsed().as_secs()
-            ));
+            say(
+                suite,
+                &format!(
+                    "another process builds it, waiting ({} s)",
+                    start.elapsed().as_secs()
+                ),
+            );
             next += REPORT;
         }
         sleep(Duration::from_millis(200));

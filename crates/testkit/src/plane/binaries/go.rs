@@ -5,13 +5,14 @@
 use std::process::Command;
 
 use super::BinariesError;
+use super::suite::Suite;
 use super::versions::go_version;
 
 /// The first Go that fetches the toolchain a module asks for by itself.
 const FETCHES_TOOLCHAINS: [u32; 2] = [1, 21];
 
 /// Checks that `go` is on PATH and new enough, or able to fetch a newer one.
-pub(super) fn check() -> Result<(), BinariesError> {
+pub(super) fn check(suite: &Suite) -> Result<(), BinariesError> {
     let needed = go_version().to_owned();
     // Outside of any module: within one, `go` would switch versions before it answers.
     let output = Command::new("go")
@@ -19,7 +20,11 @@ pub(super) fn check() -> Result<(), BinariesError> {
         .current_dir("/")
         .output();
     let Ok(output) = output else {
-        return Err(BinariesError::NoGo { needed });
+        return Err(BinariesError::NoGo {
+            what: suite.what,
+            variable: suite.variable,
+            needed,
+        });
     };
     let text = String::from_utf8_lossy(&output.stdout);
     let mut lines = text.lines();
@@ -33,6 +38,8 @@ pub(super) fn check() -> Result<(), BinariesError> {
         return Ok(());
     }
     Err(BinariesError::OldGo {
+        what: suite.what,
+        variable: suite.variable,
         needed,
         found: if found.is_empty() {
             "no version".to_owned()

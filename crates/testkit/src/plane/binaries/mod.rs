@@ -1,20 +1,25 @@
-//! The control plane's executables.
+//! The control plane's executables, and Helm's.
 //!
-//! In: the environment, the Go modules in `control-plane/`. Out: [`Binaries`], the paths of the five programs: from the
-//! directory that `LLM_OPERATOR_CONTROL_PLANE_BIN` names, else from a cache that is filled once by building them.
+//! In: the environment, the Go modules in `control-plane/`. Out: [`Binaries`], the paths of the five programs, and [`helm`]:
+//! from the directories that `LLM_OPERATOR_CONTROL_PLANE_BIN` and `LLM_OPERATOR_HELM_BIN` name, else from a cache that is
+//! filled once by building them.
 
 mod build;
 mod cache;
 mod go;
+mod suite;
 mod versions;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-pub use versions::{ETCD_VERSION, KUBERNETES_VERSION};
+use self::suite::Suite;
+pub use versions::{ETCD_VERSION, HELM_VERSION, KUBERNETES_VERSION};
 
 /// The environment variable that names a directory with ready-made executables.
 pub const DIRECTORY_VARIABLE: &str = "LLM_OPERATOR_CONTROL_PLANE_BIN";
+/// The environment variable that names a directory with a ready-made `helm`.
+pub const HELM_VARIABLE: &str = "LLM_OPERATOR_HELM_BIN";
 
 /// A program of the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,11 +65,14 @@ impl Program {
 pub enum BinariesError {
     /// The directory named by the environment lacks programs.
     #[error(
-        "{DIRECTORY_VARIABLE}={} lacks {missing}: put the executables of Kubernetes {KUBERNETES_VERSION} and etcd \
-         {ETCD_VERSION} there, or unset the variable to have them built",
+        "{variable}={} lacks {missing}: put the executables of {versions} there, or unset the variable to have them built",
         directory.display()
     )]
     Incomplete {
+        /// The environment variable.
+        variable: &'static str,
+        /// What should be there.
+        versions: String,
         /// The directory.
         directory: PathBuf,
         /// The names of what is not there, comma separated.
@@ -72,28 +80,36 @@ pub enum BinariesError {
     },
     /// There is no `go` to build with.
     #[error(
-        "the local control plane is built from source once and needs Go {needed} or later, but `go` was not found: \
-         install it from https://go.dev/dl/ and put it on PATH, or point {DIRECTORY_VARIABLE} to a directory with \
-         etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl"
+        "{what} is built from source once and needs Go {needed} or later, but `go` was not found: install it from \
+         https://go.dev/dl/ and put it on PATH, or point {variable} to a directory with ready-made executables"
     )]
     NoGo {
+        /// What was to be built.
+        what: &'static str,
+        /// The environment variable that helps.
+        variable: &'static str,
         /// The version needed.
         needed: String,
     },
     /// The `go` that was found cannot build it.
     #[error(
-        "the local control plane needs Go {needed} or later, found {found}: install a newer one from \
-         https://go.dev/dl/, or set GOTOOLCHAIN=auto to let Go fetch it, or point {DIRECTORY_VARIABLE} to a directory \
-         with ready-made executables"
+        "{what} needs Go {needed} or later, found {found}: install a newer one from https://go.dev/dl/, or set \
+         GOTOOLCHAIN=auto to let Go fetch it, or point {variable} to a directory with ready-made executables"
     )]
     OldGo {
+        /// What was to be built.
+        what: &'static str,
+        /// The environment variable that helps.
+        variable: &'static str,
         /// The version needed.
         needed: String,
         /// The version found.
         found: String,
     },
     /// `go build` failed.
-    #[error("building {program} failed (exit code {code}); the last lines of `go build`:\n{output}\n{hint}")]
+    #[error(
+        "building {program} failed (exit code {code}); the last lines of `go build`:\n{output}\n{hint}, or point {variable} to a directory with ready-made executables."
+    )]
     Build {
         /// What was being built.
         program: &'static str,
@@ -103,11 +119,11 @@ pub enum BinariesError {
         output: String,
         /// What to try.
         hint: &'static str,
+        /// The environment variable that helps.
+        variable: &'static str,
     },
     /// Neither `XDG_CACHE_HOME` nor `HOME` says where the cache is.
-    #[error(
-        "neither XDG_CACHE_HOME nor HOME is set: set one, the control plane's executables are kept below it"
-    )]
+    #[error("neither XDG_CACHE_HOME nor HOME is set: set one, executables that are built are kept below it")]
     NoCache,
     /// A file or directory of the cache cannot be used.
     #[error("cannot use {}: {source}", path.display())]
@@ -132,24 +148,8 @@ impl Binaries {
     /// Finds the executables or builds them, which takes minutes the first time and reports progress on standard
     /// error. Blocks. `needed` is checked in a directory given by the environment; a build always makes all five.
     pub fn locate(needed: &[Program]) -> Result<Self, BinariesError> {
-        match std::env::var_os(DIRECTORY_VARIABLE) {
-            Some(directory) if !directory.is_empty() => Self::in_directory(&directory, needed),
-            _ => Ok(Self {
-                directory: cache::filled()?,
-            }),
-        }
-    }
-
-    fn in_directory(directory: &OsString, needed: &[Program]) -> Result<Self, BinariesError> {
-        let directory = PathBuf::from(directory);
-        let missing = missing(&directory, needed);
-        if missing.is_empty() {
-            return Ok(Self { directory });
-        }
-        Err(BinariesError::Incomplete {
-            directory,
-            missing: missing.join(", "),
-        })
+        let names: Vec<&str> = needed.iter().map(|program| program.name()).collect();
+        locate(&Suite::control_plane(), &names).map(|directory| Self { directory })
     }
 
     /// The path of one executable.
@@ -158,18 +158,47 @@ impl Binaries {
     }
 }
 
+/// Finds the Helm CLI or builds it, as [`Binaries::locate`] does. Blocks.
+pub fn helm() -> Result<PathBuf, BinariesError> {
+    let suite = Suite::helm();
+    let directory = locate(&suite, &suite.names())?;
+    Ok(directory.join("helm"))
+}
+
+/// The directory with the programs of a suite.
+fn locate(suite: &Suite, needed: &[&str]) -> Result<PathBuf, BinariesError> {
+    match std::env::var_os(suite.variable) {
+        Some(directory) if !directory.is_empty() => in_directory(suite, &directory, needed),
+        _ => cache::filled(suite),
+    }
+}
+
+fn in_directory(suite: &Suite, directory: &OsString, needed: &[&str]) -> Result<PathBuf, BinariesError> {
+    let directory = PathBuf::from(directory);
+    let missing = missing(&directory, needed);
+    if missing.is_empty() {
+        return Ok(directory);
+    }
+    Err(BinariesError::Incomplete {
+        variable: suite.variable,
+        versions: suite.versions.clone(),
+        directory,
+        missing: missing.join(", "),
+    })
+}
+
 /// The names of the programs that `directory` does not hold.
-fn missing(directory: &Path, needed: &[Program]) -> Vec<&'static str> {
+fn missing<'a>(directory: &Path, needed: &[&'a str]) -> Vec<&'a str> {
     needed
         .iter()
-        .map(|program| program.name())
+        .copied()
         .filter(|name| !directory.join(name).is_file())
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Binaries, BinariesError, Program};
+    use super::{BinariesError, Program, Suite, in_directory};
     use crate::process::TemporaryDirectory;
 
     #[test]
@@ -179,8 +208,9 @@ mod tests {
             std::fs::write(directory.path().join(name), "").unwrap();
         }
         let path = directory.path().as_os_str().to_owned();
-        assert!(Binaries::in_directory(&path, &Program::BARE).is_ok());
-        let error = Binaries::in_directory(&path, &Program::ALL).unwrap_err();
+        let suite = Suite::control_plane();
+        assert!(in_directory(&suite, &path, &Program::BARE.map(Program::name)).is_ok());
+        let error = in_directory(&suite, &path, &suite.names()).unwrap_err();
         assert!(matches!(error, BinariesError::Incomplete { .. }));
         assert!(
             error

@@ -10,16 +10,15 @@ use super::Program;
 pub const KUBERNETES_VERSION: &str = "v1.36.3";
 /// The version of etcd, as in the module's `go.mod`.
 pub const ETCD_VERSION: &str = "v3.6.16";
+/// The version of the Helm CLI, as in the module's `go.mod`.
+pub const HELM_VERSION: &str = "v4.3.1";
 
 const KUBERNETES_MODULE: &str = include_str!("../../../control-plane/kubernetes/go.mod");
 
 impl Program {
     /// The directory of the Go module that names it as a tool.
     pub(super) fn module(self) -> PathBuf {
-        let module = if self == Self::Etcd { "etcd" } else { "kubernetes" };
-        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("control-plane")
-            .join(module)
+        module(if self == Self::Etcd { "etcd" } else { "kubernetes" })
     }
 
     /// Its Go package.
@@ -51,6 +50,13 @@ impl Program {
     }
 }
 
+/// The directory of a Go module.
+pub(super) fn module(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("control-plane")
+        .join(name)
+}
+
 /// The Go version that the modules ask for, such as `1.26.0`.
 pub(super) fn go_version() -> &'static str {
     KUBERNETES_MODULE
@@ -61,7 +67,7 @@ pub(super) fn go_version() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{ETCD_VERSION, KUBERNETES_MODULE, KUBERNETES_VERSION};
+    use super::{ETCD_VERSION, HELM_VERSION, KUBERNETES_MODULE, KUBERNETES_VERSION};
 
     #[test]
     fn versions_are_those_of_the_modules() {
@@ -72,7 +78,9 @@ mod tests {
         for line in KUBERNETES_MODULE.lines().filter(|line| line.contains("=>")) {
             assert!(line.ends_with(&staging), "{line}");
         }
-        for module in [KUBERNETES_MODULE, etcd] {
+        let helm = include_str!("../../../control-plane/helm/go.mod");
+        assert!(helm.contains(&format!("helm.sh/helm/v4 {HELM_VERSION} ")));
+        for module in [KUBERNETES_MODULE, etcd, helm] {
             assert!(module.contains(&format!("\ngo {}\n", super::go_version())));
         }
     }

@@ -1,0 +1,3 @@
+{{- define "infra.gateway" -}}
+{{- default (printf "%s-inference-gateway" .Release.Name) .Values.gateway.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
