@@ -56,6 +56,11 @@ pub struct Config {
 pub const DEFAULT_RISK: f64 = 0.05;
 /// For how long fewer replicas must have been enough: half the start-up time, but within these.
 const SHRINK_AFTER: (Duration, Duration) = (Duration::from_secs(45), Duration::from_mins(5));
+/// How many times the need is kept before forecasts were judged.
+const UNJUDGED: f64 = 1.5;
+/// Seconds of start-up for which the usual risk is meant, and by which power of longer ones it falls: a shortage lasts as long
+/// as a start-up.
+const RISK_FALLS: (f64, f64) = (60.0, 0.35);
 /// Never more is risked.
 const MOST_RISK: f64 = 0.5;
 /// Share of the allowance that counts as spent even when nobody was late.
@@ -73,7 +78,9 @@ pub struct Planner {
     estimator: Estimator,
     startup: Startup,
     forecaster: Forecaster,
+    /// Needs once forecasts were judged, and before.
     window: Window,
+    cautious: Window,
     latency_seen: bool,
 }
 
@@ -87,6 +94,7 @@ impl Planner {
             startup: Startup::new(config.startup),
             forecaster: Forecaster::new(config.startup.as_secs_f64()),
             window: Window::default(),
+            cautious: Window::default(),
             latency_seen: false,
         }
     }
@@ -119,7 +127,9 @@ impl Planner {
     fn risk(&self) -> f64 {
         let allowance = self.config.targets.allowance();
         let spent = self.estimator.late(&self.config.targets) / allowance;
-        (knob(&self.config) / (spent + LEAST_SPENT)).clamp(0.001, MOST_RISK)
+        let (usual, power) = RISK_FALLS;
+        let lasting = (usual / self.startup.seconds().max(usual)).powf(power);
+        (knob(&self.config) * lasting / (spent + LEAST_SPENT)).clamp(0.001, MOST_RISK)
     }
 
     /// The factor that margins stay below: beyond it, idle replicas cost more than a burst that comes now and then.
@@ -192,8 +202,13 @@ impl Planner {
         let startup = Duration::from_secs_f64(inputs.startup_seconds.min(3600.0));
         let enough_for = (startup / 2).clamp(SHRINK_AFTER.0, SHRINK_AFTER.1);
         // Forecasts for the whole horizon were judged for as long as the horizon: before, nobody knows whom to believe.
-        let judged = 2 * (startup + self.config.lead);
-        let lately = self.window.highest(now, enough_for, judged, needed);
+        let horizon = startup + self.config.lead;
+        let judged = self.window.highest(now, enough_for, 2 * horizon, needed);
+        let more = UNJUDGED * inputs.for_rate.max(inputs.for_throughput).max(inputs.for_queue);
+        let unjudged = self
+            .cautious
+            .highest(now, enough_for, horizon, num::whole_replicas(more));
+        let lately = judged.min(unjudged.max(1));
         let wanted = if needed >= current {
             needed
         } else {
