@@ -217,16 +217,16 @@ fn deployed(last: &ReleaseHead, wanted: &Wanted, drift: &[Finding], attempts: &A
 }
 
 fn mismatch(last: &ReleaseHead, wanted: &Wanted, attempts: &Attempts) -> Option<Mismatch> {
-    // What was made from this and has succeeded is in sync, even if Helm recorded it in a way that looks different to us: else it
-    // would be upgraded over and over.
-    if attempts.made(last, &wanted.digest) {
-        return None;
-    }
     if last.chart != wanted.chart {
         return Some(Mismatch::Chart);
     }
     if last.version != wanted.version {
         return Some(Mismatch::Version);
+    }
+    // What was made from this and has succeeded is in sync, even if Helm recorded the values in a way that looks different to us: else
+    // it would be upgraded over and over.
+    if attempts.made(last, &wanted.digest) {
+        return None;
     }
     if last.values_digest != wanted.values_digest {
         return Some(Mismatch::Values);

@@ -197,7 +197,11 @@ impl Attempts {
             (Action::Rollback, Some(made)) if made.status == Status::Deployed => self.remedy_failures = 0,
             (Action::Uninstall, _) if history.is_empty() => self.remedy_failures = 0,
             // Only of a revision whose end was seen it is sure that it is ours.
-            (_, Some(made)) if made.status == Status::Deployed && started.ended == Some(Ended::Succeeded) => {
+            (_, Some(made))
+                if made.status == Status::Deployed
+                    && started.ended == Some(Ended::Succeeded)
+                    && made.labels.get(DIGEST_LABEL) == Some(&started.digest) =>
+            {
                 self.applied = Some(Applied {
                     digest: started.digest,
                     revision: made.revision,

@@ -14,6 +14,8 @@ mod attempts;
 #[cfg(test)]
 mod model;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use attempts::{Action, Applied, Attempts, Ended, Request, Started};
 pub use step::{InstallRemedy, Remediation, Step, UpgradeRemedy, decide};

@@ -185,7 +185,7 @@ impl World {
             self.attempts = self
                 .attempts
                 .clone()
-                .end(&pass.step, result.as_ref().map(|()| ()), self.now);
+                .end(&pass.step, result.as_ref().copied(), self.now);
         }
         pass
     }
