@@ -69,6 +69,9 @@ struct Args {
     /// Also turn every policy's knob and compare the curves of attainment over cost.
     #[arg(long)]
     curve: bool,
+    /// Also search the best policy that sees the past only, its parameters chosen in hindsight (minutes).
+    #[arg(long)]
+    causal: bool,
     /// Folder to write plots to: replicas over time, and with --curve attainment over cost.
     #[arg(long)]
     svg: Option<PathBuf>,
@@ -196,6 +199,9 @@ fn contest(args: &Args, workload: &Workload, startup: f64, wrong: f64) -> Result
         None => Contender::ALL.map(|contender| contest.usual(contender)).to_vec(),
     };
     println!("{}", report::table(&contest, &entries));
+    if args.causal {
+        println!("{}\n", report::causal(&contest, contest.causal().as_ref()));
+    }
     let name = |what: &str| format!("{what}-{startup:.0}s-{wrong}.svg");
     if let Some(folder) = &args.svg {
         let title = format!("Replicas over time, start-up {startup} s");

@@ -4,7 +4,7 @@
 
 /// A level, with or without a trend, over a memory of a given half-life.
 #[derive(Clone, Debug)]
-pub(super) struct Expert {
+pub(crate) struct Expert {
     half_life: f64,
     trend: bool,
     age: f64,

@@ -10,7 +10,7 @@ mod expert;
 use std::collections::VecDeque;
 
 use errors::Errors;
-use expert::Expert;
+pub(crate) use expert::Expert;
 
 /// Half-lives of the experts' memories in seconds, and whether they follow a trend.
 const EXPERTS: [(f64, bool); 7] = [

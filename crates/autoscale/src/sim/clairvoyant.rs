@@ -13,7 +13,6 @@ use super::{
     cluster::{self, Run, STARTUP_VARIATION, Setup},
     policy::{Fixed, Schedule},
     score::{Goal, attainment, good},
-    trace::Request,
     workload::Workload,
 };
 use crate::num;
@@ -92,7 +91,7 @@ impl Search<'_> {
         let steps = self.steps();
         let mut arriving = vec![0.0; steps];
         for request in &self.workload.requests {
-            arriving[num::index(request.at / step, steps)] += self.work(request);
+            arriving[num::index(request.at / step, steps)] += self.setup.engine.work(request);
         }
         let half = num::index(width / 2.0 / step, steps).max(1);
         (0..steps)
@@ -101,13 +100,6 @@ impl Search<'_> {
                 around.iter().sum::<f64>() / (num::float(around.len()) * step)
             })
             .collect()
-    }
-
-    fn work(&self, request: &Request) -> f64 {
-        let engine = &self.setup.engine;
-        let (prompt, output) = (f64::from(request.prompt), f64::from(request.output));
-        let per_request = engine.per_request + engine.per_context_token * (prompt + output / 2.0);
-        per_request * output + engine.per_prompt_token * prompt
     }
 
     /// Runs the schedule for these shares of time; whether the goal was reached, and the cost.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::{
+    causal::{self, Best},
     clairvoyant::{self, Found},
     cluster::{self, Run, Setup},
     policy::{Fixed, Hpa, Kpa, Load, Ours, Policy, Saturation, Synced},
@@ -190,6 +191,11 @@ impl<'a> Contest<'a> {
             score: score(&run, &self.goal, setup.gpus),
             run,
         }
+    }
+
+    /// The best policy in hindsight that sees no future, from where all begin; `None` when it does not reach the goal.
+    pub fn causal(&self) -> Option<Best> {
+        causal::search(self.workload, &self.setup, &self.goal)
     }
 
     /// Figures of the clairvoyant.

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use super::trace::Request;
 use crate::observe::Histogram;
 
 /// A model on a GPU, as the batching latency model knows it. Times in seconds.
@@ -42,6 +43,13 @@ impl Default for Engine {
 }
 
 impl Engine {
+    /// Seconds of a replica's time that a request takes.
+    pub(super) fn work(&self, request: &Request) -> f64 {
+        let (prompt, output) = (f64::from(request.prompt), f64::from(request.output));
+        let per_request = self.per_request + self.per_context_token * (prompt + output / 2.0);
+        per_request * output + self.per_prompt_token * prompt
+    }
+
     /// How long a step lasts.
     pub fn step_seconds(&self, batch: f64, context: f64, prompt_tokens: f64) -> f64 {
         self.base

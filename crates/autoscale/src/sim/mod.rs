@@ -1,5 +1,6 @@
 //! The simulator: request traces against a model of batching engines, scaled by the same code that the operator runs.
 
+pub mod causal;
 pub mod clairvoyant;
 pub mod cluster;
 pub mod contest;

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    causal::Best,
     contest::{Contender, Contest, Entry},
     score::Score,
     svg::{Labels, Series, plot},
@@ -40,6 +41,24 @@ pub fn table(contest: &Contest<'_>, entries: &[Entry]) -> String {
         );
     }
     out
+}
+
+/// The best in hindsight without the future, in a sentence.
+pub fn causal(contest: &Contest<'_>, best: Option<&Best>) -> String {
+    let Some(Best { parameters, score }) = best else {
+        return "No policy of the family that sees the past only reaches the goal.".to_owned();
+    };
+    format!(
+        "Best in hindsight without the future: {:.2} % at {:.2} GPU-hours, ratio {:.2} (half-life {} s, trend over {} of a start-up, highest of {} s, at least {}, factor {:.2})",
+        100.0 * score.attainment,
+        score.gpu_hours,
+        score.gpu_hours / contest.clairvoyant_score().gpu_hours,
+        parameters.half_life,
+        parameters.trend,
+        parameters.hold,
+        parameters.floor,
+        parameters.factor,
+    )
 }
 
 /// How a curve compares with ours.
