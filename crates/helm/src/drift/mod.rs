@@ -10,6 +10,8 @@ mod lists;
 mod quantity;
 mod rules;
 mod scalars;
+#[cfg(test)]
+mod tests;
 
 pub use compare::compare;
 pub use finding::{Difference, Finding};
