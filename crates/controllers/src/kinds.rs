@@ -60,3 +60,8 @@ pub(crate) const DYNAMO_GRAPH_DEPLOYMENT_LABEL: &str = "dynamographdeployment.nv
 
 /// The ConfigMap of the operator's namespace with the cluster's own models.
 pub const MODELS_CONFIG_MAP: &str = "llm-operator-models";
+
+/// Kind, as in keys, owner references and Events.
+pub const LLMD: &str = "Llmd";
+/// Kind, as in keys, owner references and Events.
+pub const DATA_SCIENCE_CLUSTER: &str = "DataScienceCluster";

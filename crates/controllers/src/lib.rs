@@ -17,6 +17,7 @@ mod dynamo_graph_deployment;
 pub mod kinds;
 pub mod llm_deployment;
 pub mod llm_model;
+pub mod llmd;
 pub mod lookup;
 mod model_deployment;
 mod nvidia_gpu_llm;

@@ -28,13 +28,17 @@ use crate::{
     caches::Caches,
     context::Context,
     llm_model::reconcile::LLMModelReconciler,
+    llmd::{
+        desk::{Desk, HelmSetup},
+        reconcile::LlmdReconciler,
+    },
     nvidia_gpu_llm::reconcile::NvidiaGpuLlmReconciler,
     scaling::{CostWriter, Figures, MetricsApi, Pace, Scaling, Subjects, scale::ScaleWriter},
     serving_kind::{promised::Promises, reconcile::ServingReconciler},
 };
 
 /// What may be said about how the operator runs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Which namespaces are watched.
     pub namespaces: Namespaces,
@@ -52,6 +56,8 @@ pub struct Options {
     pub identity: String,
     /// Where the external metrics API stands.
     pub metrics_api: watch::Receiver<MetricsApi>,
+    /// What installs charts; none where the operator may not touch what is outside its namespaces.
+    pub helm: Option<HelmSetup>,
 }
 
 /// The operator of one leadership.
@@ -60,6 +66,7 @@ pub struct Operator {
     watches: Watches,
     context: Arc<Context>,
     labelling: Arc<Labelling>,
+    charts: Option<Arc<Desk>>,
     queue: WorkQueue,
     options: Options,
     /// The scraper ends with the operator.
@@ -107,11 +114,14 @@ impl Operator {
             manager,
             options.allow_protected_node_labels,
         ));
+        let charts = options.helm.clone();
+        let charts = charts.map(|setup| Arc::new(Desk::new(client, setup, &queue, metrics)));
         Self {
             client: client.clone(),
             watches,
             context,
             labelling,
+            charts,
             queue,
             options,
             _scraping: scraping.drop_guard(),
@@ -124,7 +134,7 @@ impl Operator {
             () = self.watches.wait_settled() => {}
             () = stop.cancelled() => return,
         }
-        let runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
+        let mut runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
             .with(ServingReconciler::<LLMDeployment>::new(self.context.clone()))
             .with(ServingReconciler::<AIDeployment>::new(self.context.clone()))
             .with(ServingReconciler::<ai::LLMModel>::new(self.context.clone()))
@@ -138,6 +148,9 @@ impl Operator {
             .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))
             .with(NodeReconciler::new(self.labelling.clone()))
             .concurrency(self.options.workers);
+        if let Some(charts) = &self.charts {
+            runner = runner.with(LlmdReconciler::new(self.context.clone(), charts.clone()));
+        }
         let scaling = Arc::new(Scaling::new(
             self.context.promises.subjects.clone(),
             self.context.clone(),
@@ -158,6 +171,9 @@ impl Operator {
         tokio::select! {
             _ = work => {}
             () = self.labelling.make_up() => {}
+        }
+        if let Some(charts) = &self.charts {
+            charts.stop();
         }
         self.context.recorder.flush().await;
     }

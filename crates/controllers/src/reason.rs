@@ -224,5 +224,6 @@ pub fn conditions_page() -> String {
     page.push_str(&crate::nvidia_gpu_llm::reasons::markdown());
     page.push_str(&crate::auto_node_labeler::reasons::markdown());
     page.push_str(&crate::scaling::reasons::markdown());
+    page.push_str(&crate::llmd::reasons::markdown());
     page
 }

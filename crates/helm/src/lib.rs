@@ -7,6 +7,7 @@
 mod chart;
 mod cli;
 mod decide;
+mod defaults;
 pub mod drift;
 mod error;
 mod helm;
@@ -23,6 +24,7 @@ pub use decide::{
     Action, Applied, Attempts, Ended, InstallRemedy, Pass, Remediation, Request, Started, Step,
     UpgradeRemedy, decide, pass,
 };
+pub use defaults::chart_defaults;
 pub use error::HelmError;
 pub use helm::{Helm, LocalChart, Operation, Rendered};
 pub use spec::{ReleaseName, ReleaseSpec};

@@ -56,6 +56,27 @@ pub enum Command {
     /// Print the reference of condition reasons as Markdown (docs/conditions.md is made by it)
     #[command(hide = true)]
     ConditionsDoc,
+    /// Run Helm, and end it when whoever started it is gone
+    #[command(name = helm::tool::GUARD, hide = true)]
+    HelmGuard(GuardArgs),
+    /// Change a chart's objects on their way to the cluster; called by Helm
+    #[command(name = helm::tool::POST_RENDER, hide = true)]
+    PostRender(PostRenderArgs),
+}
+
+/// What is run under guard.
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub command: Vec<OsString>,
+}
+
+/// How a chart's objects are changed.
+#[derive(Debug, Args)]
+pub struct PostRenderArgs {
+    /// File with the options
+    pub options: PathBuf,
 }
 
 /// Options of `run`. Each flag has an environment variable; the flag wins.
@@ -128,6 +149,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub external_metrics: ExternalMetricsArgs,
 
+    /// What installs charts
+    #[command(flatten)]
+    pub helm: HelmArgs,
+
     /// Let node labelers set labels below kubernetes.io and k8s.io, on which kubelets and controllers act
     #[arg(long, env = "ALLOW_PROTECTED_NODE_LABELS", default_value_t = false, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub allow_protected_node_labels: bool,
@@ -180,6 +205,30 @@ pub struct ExternalMetricsArgs {
         value_name = "HOST"
     )]
     pub host: Option<String>,
+}
+
+/// What installs the charts of an `Llmd`.
+#[derive(Debug, Args)]
+pub struct HelmArgs {
+    /// The Helm 4 executable
+    #[arg(long, env = "HELM", default_value = "helm", value_name = "FILE")]
+    pub helm: PathBuf,
+
+    /// Directory for fetched charts and Helm's own files, for this process alone. Default: one below the temporary directory
+    #[arg(long, env = "HELM_HOME_DIR", value_name = "DIR")]
+    pub helm_home: Option<PathBuf>,
+
+    /// Directory with charts (`<name>-<version>.tgz`) that are taken before a repository is asked
+    #[arg(long, env = "CHARTS_DIR", value_name = "DIR")]
+    charts_dir: Option<PathBuf>,
+}
+
+impl HelmArgs {
+    /// The charts directory. A variable that a manifest sets to nothing is not set.
+    pub fn charts_dir(&self) -> Option<PathBuf> {
+        let named = self.charts_dir.clone();
+        named.filter(|dir| !dir.as_os_str().is_empty())
+    }
 }
 
 /// How log lines look.

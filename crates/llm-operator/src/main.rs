@@ -1,5 +1,6 @@
 //! `llm-operator`: the command line and the wiring; what is decided is decided in the other crates.
 
+mod charts;
 mod cli;
 mod crds;
 mod fit;
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
             }
             return run::main(*args);
         }
+        Command::HelmGuard(args) => return charts::guard(&args),
+        Command::PostRender(args) => return charts::post_render(&args),
         Command::Crds(args) => crds::main(&args),
         Command::Render(args) => render::main(&args),
         Command::Fit(args) => fit::main(&args),

@@ -23,6 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    charts,
     cli::{LogFormat, RunArgs},
     health, install, logging, metrics_api,
     readiness::{CacheReport, Readiness, Role},
@@ -203,6 +204,7 @@ async fn work(
         allow_protected_node_labels: args.allow_protected_node_labels,
         identity: identity.to_owned(),
         metrics_api: metrics_api.clone(),
+        helm: charts::setup(&args.helm, client, namespaces(args) == Namespaces::All).await?,
     };
     let operator = Arc::new(Operator::start(client, metrics, options));
     let noted = operator.clone();

@@ -17,6 +17,7 @@ use api::{
     infra_example_com::v1::NvidiaGpuLlm,
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
     nvidia_com::v1::DynamoGraphDeployment,
+    opendatahub_io::components::v1alpha1::Llmd,
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
 use diagnosis::facts::{ClaimFacts, EventFacts, PodFacts, WorkloadFacts};
@@ -42,7 +43,7 @@ use self::{
 use crate::{
     auto_node_labeler::{labeler::Labeler, manager::LabelManager, node::NodeRecord, watch as labels},
     kinds::{
-        AI_DEPLOYMENT, AI_LLM_MODEL, AI_MODEL_MAP, DYNAMO_GRAPH_DEPLOYMENT, LLM_DEPLOYMENT, LLM_MODEL,
+        AI_DEPLOYMENT, AI_LLM_MODEL, AI_MODEL_MAP, DYNAMO_GRAPH_DEPLOYMENT, LLM_DEPLOYMENT, LLM_MODEL, LLMD,
         MODEL_DEPLOYMENT, NVIDIA_GPU_LLM,
     },
     scaler::Scaler,
@@ -71,6 +72,8 @@ pub struct Caches {
     pub(crate) catalogue: CatalogueCache,
     /// Tokens of gated models.
     pub(crate) tokens: Tokens,
+    /// The one that deploys llm-d.
+    pub llmds: Arc<WatchCache<Llmd>>,
     /// Maps of models.
     pub model_maps: Arc<WatchCache<AIModelMap>>,
     /// All claims, ours or not.
@@ -155,6 +158,7 @@ impl Caches {
             pods,
             owners,
             serving,
+            llmds: watches.start(llmds()),
             deployments,
             models,
             ai_deployments,
@@ -227,10 +231,13 @@ impl Caches {
         let models = self.models.names().into_iter();
         let models = models.map(|(namespace, name)| ObjectKey::new(LLM_MODEL, namespace, name));
         let labeled = labels::roots(&self.labelers, &self.nodes);
+        let llmds = self.llmds.names().into_iter();
+        let llmds = llmds.map(|(namespace, name)| ObjectKey::new(LLMD, namespace, name));
         self.owners
             .all()
             .into_iter()
             .chain(models)
+            .chain(llmds)
             .chain(labeled)
             .collect()
     }
@@ -244,6 +251,13 @@ where
     CacheSpec::typed::<K>(|object| object)
         .index(triggers::root_keys)
         .on_change(triggers::serving_changed)
+}
+
+fn llmds() -> CacheSpec<Llmd> {
+    CacheSpec::typed::<Llmd>(|object| object)
+        .cluster_scoped()
+        .optional()
+        .on_change(|change| vec![ObjectKey::new(LLMD, "", change.name)])
 }
 
 fn claims(models: Arc<WatchCache<LLMModel>>, roots: ServingRoots) -> CacheSpec<ClaimFacts> {

@@ -133,8 +133,9 @@ pub struct StartedStep {
     /// Hash of what the release is made from.
     pub digest: String,
 
-    /// Whether its end was seen.
-    pub ended: bool,
+    /// `Succeeded` or `Failed`, once its end was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// A revision that was made and succeeded.

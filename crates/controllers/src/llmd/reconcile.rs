@@ -1,0 +1,394 @@
+//! One reconcile of an `Llmd`.
+//!
+//! In: its key. Out: at most one step begun, and a status. What takes long runs beside it; see [`super::job`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use api::opendatahub_io::components::v1alpha1::Llmd;
+use helm::{
+    HelmError, ReleaseName, State, Step,
+    manifest::{KindId, Object},
+    release::StoredRelease,
+};
+use k8s_openapi::jiff::Timestamp;
+use parking_lot::Mutex;
+use reconcile::{Failure, ObjectKey, Outcome, Reconciler, StatusTarget, finalizer};
+
+use super::{
+    FINALIZER, NAME,
+    component::Component,
+    dependencies::{self, Missing},
+    desk::{Desk, Label},
+    judge::{Begin, Known, Look, What, begin_of, judge, makes, order, untouched},
+    leftovers,
+    operate::operate,
+    preparation::{Prepared, source_text},
+    release_labels,
+    request::{self, Asked},
+    status::{Report, status},
+    survey::{API_AGAIN, Again, duration_until, invalid, unavailable},
+};
+use crate::{
+    context::{Context, News, failure},
+    kinds::LLMD,
+};
+
+/// A kind that is missing is looked for after this time.
+const MISSING_LOOK: Duration = Duration::from_secs(15);
+
+/// The key of the only `Llmd`.
+pub fn key() -> ObjectKey {
+    ObjectKey::new(LLMD, "", NAME)
+}
+
+/// Keeps llm-d as asked for.
+pub struct LlmdReconciler {
+    pub(super) context: Arc<Context>,
+    pub(super) desk: Arc<Desk>,
+    /// Objects of deployed revisions, by the uid of their Secret.
+    pub(super) manifests: Mutex<BTreeMap<String, Arc<Vec<Object>>>>,
+}
+
+impl LlmdReconciler {
+    /// A reconciler on shared caches.
+    pub fn new(context: Arc<Context>, desk: Arc<Desk>) -> Self {
+        Self {
+            context,
+            desk,
+            manifests: Mutex::default(),
+        }
+    }
+
+    /// Everything but the status: what is found, what is to be begun, when to look again.
+    async fn advance(&self, look: &Look<'_>, again: &mut Again) -> (Report, Option<Begin>) {
+        let mut report = Report {
+            terminating: look.llmd.metadata.deletion_timestamp.is_some(),
+            ..Report::default()
+        };
+        let asked = match Asked::parse(&look.llmd.spec, self.desk.charts_dir.as_deref()) {
+            Ok(asked) => asked,
+            // Whatever it asks for, it goes.
+            Err(_) if report.terminating => Asked::nothing(stored_namespace(look.llmd)),
+            Err(errors) => {
+                report.obstacle = Some(invalid(&errors));
+                return (report, None);
+            }
+        };
+        let asked = if report.terminating {
+            asked.without_charts()
+        } else {
+            asked
+        };
+        let old = stored_namespace(look.llmd).filter(|old| *old != asked.namespace);
+        let namespaces: BTreeSet<String> = old.iter().chain([&asked.namespace]).cloned().collect();
+        self.desk.releases.follow(&namespaces);
+        self.desk.namespaces.follow(namespaces.iter());
+        // What is left in an old namespace goes first.
+        if let Some(old) = old {
+            match self.leave(look, &asked, &old, &mut report, again).await {
+                Left::Nothing => {}
+                Left::Something(begin) => return (report, begin),
+            }
+        }
+        report.namespace.clone_from(&asked.namespace);
+        let Some(recorded) = self.recorded(&asked.namespace, &mut report, again) else {
+            return (report, None);
+        };
+        let prepared = if asked.is_empty() {
+            report.missing = Some(Missing::new());
+            Some(BTreeMap::new())
+        } else {
+            self.prepared(look, &asked, &mut report, again).await
+        };
+        let Some(prepared) = prepared else {
+            report.releases = Some(untouched(look, &asked, &recorded));
+            self.serving(&asked.namespace, &BTreeMap::new(), &mut report, again)
+                .await;
+            return (report, None);
+        };
+        self.act(look, &asked, &recorded, &prepared, &mut report, again)
+            .await
+    }
+
+    /// Judges every release, and finds the first that has something to be done.
+    async fn act(
+        &self,
+        look: &Look<'_>,
+        asked: &Asked,
+        recorded: &[Arc<StoredRelease>],
+        prepared: &BTreeMap<Component, Prepared>,
+        report: &mut Report,
+        again: &mut Again,
+    ) -> (Report, Option<Begin>) {
+        let needed: BTreeMap<Component, BTreeSet<KindId>> = prepared
+            .iter()
+            .map(|(component, one)| (*component, one.kinds()))
+            .collect();
+        let manifests = self.manifests(recorded);
+        let mut kinds: BTreeSet<KindId> = needed.values().flatten().cloned().collect();
+        kinds.extend(manifests.values().flat_map(|objects| leftovers::kinds(objects)));
+        let served = match self.desk.objects.served(&kinds).await {
+            Ok(served) => served,
+            Err(error) => {
+                report.obstacle = Some(unavailable(&error));
+                again.within(API_AGAIN);
+                return (std::mem::take(report), None);
+            }
+        };
+        let missing = dependencies::missing(&needed, |kind| served.contains_key(kind));
+        if !missing.is_empty() {
+            again.within(MISSING_LOOK);
+        }
+        self.serving(&asked.namespace, &served, report, again).await;
+        let mut releases = Vec::new();
+        let mut begin = None;
+        for component in order(prepared) {
+            let wanted = prepared.get(&component);
+            let of_release = |one: &&Arc<StoredRelease>| one.head().name.name == component.release();
+            let history: Vec<Arc<StoredRelease>> = recorded.iter().filter(of_release).cloned().collect();
+            let drift = match wanted {
+                Some(_) => {
+                    self.drift(&asked.namespace, &history, &manifests, &served, again)
+                        .await
+                }
+                None => Vec::new(),
+            };
+            let name = ReleaseName {
+                namespace: asked.namespace.clone(),
+                name: component.release().to_owned(),
+            };
+            let known = Known {
+                component,
+                name,
+                wanted,
+                history: &history,
+                drift: &drift,
+            };
+            let mut judged = judge(look, &known, asked.remediation);
+            judged.source = asked.source(component).map(source_text);
+            judged.held = missing.contains_key(&component) && makes(&judged.step);
+            if let Step::Wait { until } = judged.step {
+                again.within(duration_until(look.now, until));
+            }
+            if begin.is_none() && !judged.held && look.running.is_none() {
+                begin = begin_of(&judged, &known, &manifests, &served);
+            }
+            if wanted.is_some() || !history.is_empty() {
+                releases.push(judged);
+            }
+        }
+        report.missing = Some(missing);
+        releases.sort_by_key(|one| one.component);
+        report.releases = Some(releases);
+        if report.terminating && report.releases.as_ref().is_some_and(Vec::is_empty) {
+            report.namespace.clone_from(&asked.namespace);
+        }
+        (std::mem::take(report), begin)
+    }
+
+    /// Uninstalls what is in a namespace that is not asked for any more.
+    async fn leave(
+        &self,
+        look: &Look<'_>,
+        asked: &Asked,
+        old: &str,
+        report: &mut Report,
+        again: &mut Again,
+    ) -> Left {
+        old.clone_into(&mut report.namespace);
+        let Some(recorded) = self.recorded(old, report, again) else {
+            return Left::Something(None);
+        };
+        let labels = release_labels();
+        let ours: Vec<Arc<StoredRelease>> = recorded
+            .into_iter()
+            .filter(|one| one.head().is_ours(&labels))
+            .collect();
+        if ours.is_empty() && look.running.is_none() {
+            if let Err(error) = self.desk.namespaces.remove(old).await {
+                tracing::warn!(namespace = old, "the namespace stays: {error}");
+            }
+            return Left::Nothing;
+        }
+        let mut old_place = asked.clone().without_charts();
+        old.clone_into(&mut old_place.namespace);
+        let (told, begin) = self
+            .act(look, &old_place, &ours, &BTreeMap::new(), report, again)
+            .await;
+        *report = told;
+        Left::Something(begin)
+    }
+
+    /// Does what is to be begun, as far as a reconcile does it itself; Helm's work goes on beside it.
+    async fn begin(&self, llmd: &Llmd, begin: Begin, now: Timestamp) {
+        let desk = &self.desk;
+        let (release, namespace) = (&begin.name.name, &begin.name.namespace);
+        tracing::info!(release, namespace, "{:?}", begin.step);
+        let result = match begin.what {
+            What::Work(work) => {
+                let timeout = Asked::parse(&llmd.spec, desk.charts_dir.as_deref())
+                    .map_or(request::TIMEOUT, |asked| asked.timeout);
+                let work = operate(desk.clone(), begin.name, work, timeout);
+                desk.operation.start((begin.component, begin.step), key(), work);
+                return;
+            }
+            What::Unlock(release) => {
+                let result = desk.releases.unlock(&release, now).await;
+                let _ = desk.releases.list(&begin.name.namespace).await;
+                result.map_err(|message| HelmError::Failed { message })
+            }
+            What::Restore(objects) => {
+                let mut result = Ok(());
+                for (object, kind) in objects {
+                    if let Err(error) = desk.objects.restore(&object, &kind, &begin.name.namespace).await {
+                        result = Err(HelmError::Failed {
+                            message: format!("{}: {error}", object.id),
+                        });
+                    }
+                }
+                result
+            }
+        };
+        *desk.ended.lock() = Some(((begin.component, begin.step), result));
+    }
+
+    async fn write(
+        &self,
+        key: &ObjectKey,
+        llmd: &Llmd,
+        report: &Report,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let told = status(llmd, report, now);
+        let stored = llmd.status.as_ref();
+        let before = stored.and_then(|status| status.conditions.iter().find(|one| one.type_ == "Ready"));
+        let was = before.map(|ready| {
+            let word = if ready.status == "True" {
+                api::shared::State::Ready
+            } else {
+                told.word
+            };
+            (Some(word), Some(ready.reason.as_str()))
+        });
+        let news = News::of(was.unwrap_or_default(), (told.word, &told.reason), || {
+            told.message.clone()
+        });
+        let target = StatusTarget::of(llmd);
+        let cache = &*self.context.caches.llmds;
+        self.context
+            .report(key, (llmd, &target), (stored, &told.status), cache, news)
+            .await?;
+        Ok(())
+    }
+
+    /// The end: with its releases gone, it goes.
+    async fn finish(&self, llmd: &Llmd, report: &Report) -> Result<bool, Failure> {
+        let gone = report.terminating
+            && report.obstacle.is_none()
+            && report.releases.as_ref().is_some_and(|all| {
+                all.iter()
+                    .all(|one| matches!(one.state, State::Unmanaged { .. } | State::Absent))
+            });
+        if !gone {
+            return Ok(false);
+        }
+        if let Err(error) = self.desk.namespaces.remove(&report.namespace).await {
+            return Err(Failure::retry("ApiUnavailable", error.to_string()));
+        }
+        let cache = &*self.context.caches.llmds;
+        let removed = self.desk.finalizers.remove(llmd, FINALIZER, cache).await;
+        removed.map_err(|error| failure(&error))?;
+        Ok(true)
+    }
+}
+
+impl Reconciler for LlmdReconciler {
+    fn kind(&self) -> &'static str {
+        LLMD
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Outcome, Failure> {
+        let cache = &*self.context.caches.llmds;
+        let Some(llmd) = cache.get("", &key.name) else {
+            self.desk.stop();
+            return self.context.gone_or_unreadable(cache, key);
+        };
+        let going = llmd.metadata.deletion_timestamp.is_some();
+        if going && !finalizer::has(&*llmd, FINALIZER) {
+            return Ok(Outcome::Done);
+        }
+        if going
+            && let Some(((_, step), _)) = self.desk.operation.running()
+            && step != Step::Uninstall
+        {
+            // Nobody waits for what is to go.
+            self.desk.stop();
+            let namespace = stored_namespace(&llmd).unwrap_or_default();
+            let _ = self.desk.releases.list(&namespace).await;
+        }
+        if !going && !finalizer::has(&*llmd, FINALIZER) {
+            let added = self.desk.finalizers.add(&*llmd, FINALIZER, cache).await;
+            added.map_err(|error| failure(&error))?;
+            return Ok(Outcome::RequeueAfter(Duration::ZERO));
+        }
+        if let Some(ended) = self.desk.operation.take() {
+            tell_end(&ended);
+            *self.desk.ended.lock() = Some(ended);
+        }
+        let now = Timestamp::now();
+        let look = Look {
+            llmd: &llmd,
+            now,
+            running: self.desk.operation.running(),
+            ended: self.desk.ended.lock().clone(),
+        };
+        let mut again = Again::default();
+        let (mut report, begin) = self.advance(&look, &mut again).await;
+        if let Some(begin) = &begin
+            && let Some(releases) = &mut report.releases
+            && let Some(release) = releases.iter_mut().find(|one| one.component == begin.component)
+        {
+            // Written before it is begun: whoever comes after us knows that it was ours.
+            let history = release.history.clone();
+            release.attempts = release
+                .attempts
+                .clone()
+                .begin(&release.step, &history.iter().collect::<Vec<_>>());
+            release.running = begin.step.action().map(|action| (action, now));
+        }
+        if self.finish(&llmd, &report).await? {
+            return Ok(Outcome::Done);
+        }
+        self.write(key, &llmd, &report, now).await?;
+        *self.desk.ended.lock() = None;
+        if let Some(begin) = begin {
+            let beside = matches!(begin.what, What::Work(_));
+            self.begin(&llmd, begin, now).await;
+            if !beside {
+                return Ok(Outcome::RequeueAfter(Duration::ZERO));
+            }
+        }
+        Ok(again.0.map_or(Outcome::Done, Outcome::RequeueAfter))
+    }
+}
+
+/// Whether something is left in an old namespace.
+enum Left {
+    Nothing,
+    Something(Option<Begin>),
+}
+
+fn stored_namespace(llmd: &Llmd) -> Option<String> {
+    llmd.status.as_ref().and_then(|status| status.namespace.clone())
+}
+
+fn tell_end(((component, step), result): &(Label, Result<(), HelmError>)) {
+    match result {
+        Ok(()) => tracing::info!(release = component.release(), "{step:?} is done"),
+        Err(error) => tracing::warn!(release = component.release(), "{step:?} has failed: {error}"),
+    }
+}

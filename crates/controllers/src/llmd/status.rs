@@ -1,0 +1,516 @@
+//! From what one reconcile has found to the status. Pure.
+
+use api::{
+    opendatahub_io::components::v1alpha1::{ChartRelease, Llmd, LlmdStatus, ReleaseRevision},
+    shared::State as Word,
+};
+use helm::{Action, Attempts, HelmError, State, Step, release::ReleaseHead};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
+use reconcile::conditions::{self, Finding};
+
+use super::{
+    attempts,
+    component::Component,
+    dependencies::{self, Missing},
+    objects::Serving,
+    preparation::Unprepared,
+    reasons::Reason,
+};
+
+/// Revisions in the status.
+const HISTORY: usize = 10;
+/// Longest description of one of them, in characters.
+const DESCRIPTION: usize = 512;
+
+/// A cause that stands before all releases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// Why.
+    pub reason: Reason,
+    /// One sentence.
+    pub message: String,
+}
+
+impl Obstacle {
+    /// Of a chart that cannot be had.
+    pub fn of(unprepared: &Unprepared) -> Self {
+        let reason = match &unprepared.error {
+            HelmError::NotInstalled { .. } | HelmError::File { .. } => Reason::HelmUnavailable,
+            HelmError::Values { .. } => Reason::ValuesRefused,
+            HelmError::Render { .. } | HelmError::NoChart { .. } => Reason::ChartBroken,
+            _ => Reason::ChartUnavailable,
+        };
+        Self {
+            reason,
+            message: unprepared.to_string(),
+        }
+    }
+}
+
+/// One release.
+#[derive(Clone, Debug)]
+pub struct ReleaseReport {
+    /// Which chart's.
+    pub component: Component,
+    /// Its namespace.
+    pub namespace: String,
+    /// Whether it should be.
+    pub wanted: bool,
+    /// Where its chart is had from.
+    pub source: Option<String>,
+    /// Its state.
+    pub state: State,
+    /// What follows.
+    pub step: Step,
+    /// Why that has to wait for something else.
+    pub held: bool,
+    /// What is under way on it, and since when.
+    pub running: Option<(Action, Timestamp)>,
+    /// What was tried.
+    pub attempts: Attempts,
+    /// Its revisions, in any order.
+    pub history: Vec<ReleaseHead>,
+}
+
+/// What one reconcile has found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Namespace in which releases are.
+    pub namespace: String,
+    /// What stands before all of them.
+    pub obstacle: Option<Obstacle>,
+    /// What is missing; none before the charts are rendered.
+    pub missing: Option<Missing>,
+    /// The releases that should be or are; none while they are not known.
+    pub releases: Option<Vec<ReleaseReport>>,
+    /// Workloads; none while they are not known.
+    pub serving: Option<Vec<Serving>>,
+    /// Why workloads do not serve, in words about their Pods.
+    pub pods: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// A status, and the one word of state with its reason.
+pub struct Told {
+    /// The status.
+    pub status: LlmdStatus,
+    /// The word.
+    pub word: Word,
+    /// The reason of `Ready`.
+    pub reason: String,
+    /// The sentence of `Ready`.
+    pub message: String,
+}
+
+/// The status that tells this.
+pub fn status(llmd: &Llmd, report: &Report, now: Timestamp) -> Told {
+    let generation = llmd.metadata.generation.unwrap_or_default();
+    let stored = llmd.status.clone().unwrap_or_default();
+    let finding = |type_, status, reason: Reason, message: String| Finding {
+        type_,
+        status,
+        reason: reason.as_str().to_owned(),
+        message,
+        observed_generation: generation,
+    };
+    let (provisioned, reason, message) = provisioning(report);
+    let provisioning = finding("ProvisioningSucceeded", provisioned, reason, message);
+    let (status, reason, message) = dependencies(report);
+    let dependencies = finding("DependenciesAvailable", status, reason, message);
+    let (status, reason, message) = deployments(report);
+    let deployments = finding("DeploymentsAvailable", status, reason, message);
+    let bad = [&provisioning, &dependencies, &deployments]
+        .into_iter()
+        .find(|finding| finding.status != Some(true));
+    let ready = match bad {
+        _ if report.terminating => finding(
+            "Ready",
+            Some(false),
+            Reason::Terminating,
+            format!("it is being deleted: {}", provisioning.message),
+        ),
+        None => finding("Ready", Some(true), Reason::Ready, deployments.message.clone()),
+        Some(bad) => Finding {
+            type_: "Ready",
+            status: Some(false),
+            ..bad.clone()
+        },
+    };
+    let is_ready = ready.status == Some(true);
+    let stalled = (provisioning.reason == Reason::RetriesExhausted.as_str()).then(|| Finding {
+        type_: "Stalled",
+        status: Some(true),
+        ..provisioning.clone()
+    });
+    let word = word(report, &provisioning, is_ready);
+    let (reason, message) = (ready.reason.clone(), ready.message.clone());
+    let findings: Vec<Finding> = [ready, provisioning, dependencies, deployments]
+        .into_iter()
+        .chain(stalled)
+        .collect();
+    let told = LlmdStatus {
+        phase: Some(if is_ready { "Ready" } else { "Not Ready" }.to_owned()),
+        observed_generation: if is_ready {
+            Some(generation)
+        } else {
+            stored.observed_generation
+        },
+        conditions: merged(&stored.conditions, &findings, now),
+        releases: match &report.releases {
+            Some(releases) => releases.iter().filter_map(release).collect(),
+            None => stored.releases,
+        },
+        namespace: Some(report.namespace.clone())
+            .filter(|name| !name.is_empty())
+            .or(stored.namespace),
+    };
+    Told {
+        status: told,
+        word,
+        reason,
+        message,
+    }
+}
+
+/// Ours alone: a `Stalled` that is over goes.
+fn merged(stored: &[Condition], findings: &[Finding], now: Timestamp) -> Vec<Condition> {
+    let merged = conditions::merge(stored, findings, now);
+    let told = |condition: &Condition| findings.iter().any(|finding| finding.type_ == condition.type_);
+    merged
+        .into_iter()
+        .filter(|condition| condition.type_ != "Stalled" || told(condition))
+        .collect()
+}
+
+fn word(report: &Report, provisioning: &Finding, ready: bool) -> Word {
+    if report.terminating {
+        return Word::Terminating;
+    }
+    if ready {
+        return Word::Ready;
+    }
+    let invalid = [Reason::InvalidSpec, Reason::ValuesRefused, Reason::ChartBroken];
+    let moving = [Reason::Progressing, Reason::Provisioned, Reason::NothingEnabled];
+    let is_one = |reasons: &[Reason]| {
+        reasons
+            .iter()
+            .any(|reason| reason.as_str() == provisioning.reason)
+    };
+    if is_one(&invalid) {
+        Word::Invalid
+    } else if is_one(&moving) && report.missing.as_ref().is_none_or(Missing::is_empty) {
+        Word::Progressing
+    } else {
+        Word::Blocked
+    }
+}
+
+type Verdict = (Option<bool>, Reason, String);
+
+/// Whether the releases are as asked for.
+fn provisioning(report: &Report) -> Verdict {
+    if let Some(obstacle) = &report.obstacle {
+        let progressing = obstacle.reason == Reason::Progressing;
+        let status = if progressing { None } else { Some(false) };
+        return (status, obstacle.reason, obstacle.message.clone());
+    }
+    let Some(releases) = &report.releases else {
+        return (
+            None,
+            Reason::Progressing,
+            "what Helm has recorded is being listed".to_owned(),
+        );
+    };
+    let verdicts: Vec<(Reason, String)> = releases.iter().filter_map(trouble).collect();
+    let gravest = [
+        Reason::RetriesExhausted,
+        Reason::ReleaseTaken,
+        Reason::StepFailed,
+        Reason::Progressing,
+    ];
+    for reason in gravest {
+        let sentences: Vec<&str> = verdicts
+            .iter()
+            .filter(|(one, _)| *one == reason)
+            .map(|(_, sentence)| sentence.as_str())
+            .collect();
+        if !sentences.is_empty() {
+            let status = if reason == Reason::Progressing {
+                None
+            } else {
+                Some(false)
+            };
+            return (status, reason, sentences.join("; "));
+        }
+    }
+    if releases.is_empty() {
+        return (
+            Some(true),
+            Reason::NothingEnabled,
+            "no chart is enabled".to_owned(),
+        );
+    }
+    let names: Vec<String> = releases.iter().filter(|one| !one.held).map(in_sync).collect();
+    if names.is_empty() {
+        return (
+            None,
+            Reason::Progressing,
+            "all charts wait for kinds that the cluster does not know".to_owned(),
+        );
+    }
+    (
+        Some(true),
+        Reason::Provisioned,
+        format!("{} in sync", names.join(", ")),
+    )
+}
+
+fn in_sync(release: &ReleaseReport) -> String {
+    let last = release.history.iter().max_by_key(|head| head.revision);
+    last.map_or_else(
+        || release.component.release().to_owned(),
+        |head| format!("{} {} (revision {})", head.name.name, head.version, head.revision),
+    )
+}
+
+/// What keeps a release from being as it should be.
+fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
+    let name = release.component.release();
+    if let Some((action, since)) = release.running {
+        let doing = doing(action);
+        return Some((Reason::Progressing, format!("{doing} {name} since {since:.0}")));
+    }
+    if let Step::Stalled { reason } = &release.step {
+        let tries = release.attempts.failures;
+        let message = format!(
+            "{name}: given up after {tries} tries: {reason}; {}",
+            standing(release)
+        );
+        return Some((Reason::RetriesExhausted, message));
+    }
+    if let State::Unmanaged { .. } = release.state {
+        let namespace = &release.namespace;
+        let message = format!(
+            "release {name} in namespace {namespace} was not made by this operator and is left alone; uninstall it (helm uninstall {name} -n {namespace}), or \
+             hand it over: kubectl -n {namespace} label secret -l owner=helm,name={name} {}",
+            super::release_labels()
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
+        return release.wanted.then_some((Reason::ReleaseTaken, message));
+    }
+    if let Some(error) = &release.attempts.message
+        && release.attempts.failures > 0
+    {
+        let next = match &release.step {
+            Step::Wait { until } => format!("tried again at {until:.0}"),
+            step => step.action().map_or_else(
+                || "tried again".to_owned(),
+                |action| format!("{} follows", noun(action)),
+            ),
+        };
+        let message = format!(
+            "{name}: try {} has failed: {error}; {next}; {}",
+            release.attempts.failures,
+            standing(release)
+        );
+        return Some((Reason::StepFailed, message));
+    }
+    match &release.step {
+        Step::Nothing => None,
+        _ if release.held => None,
+        Step::Wait { until } => Some((
+            Reason::Progressing,
+            format!("{name} waits until {until:.0}: {}", state_text(&release.state)),
+        )),
+        step => step
+            .action()
+            .map(|action| (Reason::Progressing, format!("{name}: {} follows", noun(action)))),
+    }
+}
+
+/// What runs meanwhile.
+fn standing(release: &ReleaseReport) -> String {
+    let deployed = release
+        .history
+        .iter()
+        .filter(|head| head.status == helm::release::Status::Deployed)
+        .max_by_key(|head| head.revision);
+    deployed.map_or_else(
+        || "nothing of it is deployed".to_owned(),
+        |head| {
+            format!(
+                "revision {} with version {} is deployed",
+                head.revision, head.version
+            )
+        },
+    )
+}
+
+fn doing(action: Action) -> &'static str {
+    match action {
+        Action::Install => "installing",
+        Action::Upgrade => "upgrading",
+        Action::Rollback => "rolling back",
+        Action::Uninstall => "uninstalling",
+        Action::CorrectDrift => "putting right the objects of",
+        Action::Unlock => "taking the lock off",
+    }
+}
+
+fn noun(action: Action) -> &'static str {
+    match action {
+        Action::Install => "its installation",
+        Action::Upgrade => "its upgrade",
+        Action::Rollback => "its rollback",
+        Action::Uninstall => "its uninstallation",
+        Action::CorrectDrift => "putting its objects right",
+        Action::Unlock => "taking the lock off it",
+    }
+}
+
+/// The word for a state.
+pub fn state_word(state: &State) -> &'static str {
+    match state {
+        State::Absent => "Absent",
+        State::Unmanaged { .. } => "Unmanaged",
+        State::Running => "Running",
+        State::Locked { .. } => "Locked",
+        State::Uninstalling { .. } => "Uninstalling",
+        State::Uninstalled { .. } => "Uninstalled",
+        State::Unwanted { .. } => "Unwanted",
+        State::Failed { .. } => "Failed",
+        State::OutOfSync { .. } => "OutOfSync",
+        State::Drifted { .. } => "Drifted",
+        State::InSync { .. } => "InSync",
+    }
+}
+
+fn state_text(state: &State) -> String {
+    match state {
+        State::Locked { revision, status, .. } => {
+            format!(
+                "revision {revision} is {}, maybe by somebody's Helm",
+                status.as_str()
+            )
+        }
+        State::Drifted { findings, .. } => {
+            let first = findings.first().map(ToString::to_string).unwrap_or_default();
+            match findings.len() {
+                0 | 1 => first,
+                more => format!("{first}, and {} more", more - 1),
+            }
+        }
+        State::Failed { message, .. } => message.clone(),
+        other => state_word(other).to_owned(),
+    }
+}
+
+fn dependencies(report: &Report) -> Verdict {
+    match &report.missing {
+        None => (
+            None,
+            Reason::NotRendered,
+            "the charts are not rendered yet".to_owned(),
+        ),
+        Some(missing) if missing.is_empty() => (
+            Some(true),
+            Reason::KindsServed,
+            "the cluster knows all kinds that the charts use".to_owned(),
+        ),
+        Some(missing) => (Some(false), Reason::KindsMissing, dependencies::sentence(missing)),
+    }
+}
+
+fn deployments(report: &Report) -> Verdict {
+    let Some(serving) = &report.serving else {
+        return (
+            None,
+            Reason::NotListed,
+            "the workloads are being listed".to_owned(),
+        );
+    };
+    let available = serving.iter().filter(|one| one.is_available()).count();
+    let count = format!("{available}/{} deployments ready", serving.len());
+    let short: Vec<String> = serving
+        .iter()
+        .filter(|one| !one.is_available())
+        .map(lacking)
+        .collect();
+    if short.is_empty() {
+        return (Some(true), Reason::DeploymentsReady, count);
+    }
+    let pods = report
+        .pods
+        .as_ref()
+        .map(|pods| format!(": {pods}"))
+        .unwrap_or_default();
+    (
+        Some(false),
+        Reason::DeploymentsNotReady,
+        format!("{count}; {}{pods}", short.join(", ")),
+    )
+}
+
+fn lacking(one: &Serving) -> String {
+    let said = one
+        .message
+        .as_ref()
+        .map(|message| format!(" ({message})"))
+        .unwrap_or_default();
+    format!(
+        "{} {} has {} of {} replicas{said}",
+        one.kind, one.name, one.ready, one.desired
+    )
+}
+
+fn release(report: &ReleaseReport) -> Option<ChartRelease> {
+    if !report.wanted && report.history.is_empty() {
+        return None;
+    }
+    let mut history: Vec<&ReleaseHead> = report.history.iter().collect();
+    history.sort_by_key(|head| std::cmp::Reverse(head.revision));
+    let deployed = history
+        .iter()
+        .find(|head| head.status == helm::release::Status::Deployed);
+    let number = |revision: u32| i32::try_from(revision).unwrap_or(i32::MAX);
+    Some(ChartRelease {
+        name: report.component.release().to_owned(),
+        version: deployed.map(|head| head.version.to_string()),
+        repo_url: report.source.clone(),
+        namespace: Some(report.namespace.clone()),
+        state: Some(
+            if report.running.is_some() {
+                "Running"
+            } else {
+                state_word(&report.state)
+            }
+            .to_owned(),
+        ),
+        message: trouble(report).map(|(_, sentence)| sentence).or_else(|| {
+            report
+                .held
+                .then(|| "waits for kinds that the cluster does not know".to_owned())
+        }),
+        revision: deployed.map(|head| number(head.revision)),
+        attempts: attempts::stored(&report.attempts),
+        history: history
+            .into_iter()
+            .take(HISTORY)
+            .map(|head| ReleaseRevision {
+                revision: number(head.revision),
+                version: head.version.to_string(),
+                status: head.status.as_str().to_owned(),
+                deployed_at: head.last_deployed,
+                description: Some(head.description.chars().take(DESCRIPTION).collect()),
+            })
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;
