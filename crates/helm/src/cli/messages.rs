@@ -17,6 +17,9 @@ const PREFIXES: [&str; 4] = [
     "failed to invoke post-renderer plugin",
 ];
 
+/// What Helm puts behind the reason: advice to those who run it by hand.
+const SUFFIX: &str = "Use --debug flag to render out invalid YAML";
+
 /// Blanks and cuts.
 #[derive(Default)]
 pub(super) struct Shown {
@@ -62,6 +65,7 @@ pub(super) fn reason(stderr: &str) -> &str {
         }
     };
     let mut reason = stderr[start..].trim();
+    reason = reason.strip_suffix(SUFFIX).unwrap_or(reason).trim();
     for prefix in PREFIXES {
         reason = reason.strip_prefix(prefix).unwrap_or(reason);
     }
@@ -96,7 +100,10 @@ mod tests {
     fn the_reason_stands_behind_the_last_error() {
         let stderr = "level=WARN msg=\"x\"\nError: INSTALLATION FAILED: no\nmore\n";
         assert_eq!(reason(stderr), "no\nmore");
-        assert_eq!(reason("Error: boom\n"), "boom");
+        assert_eq!(
+            reason("Error: boom\n\nUse --debug flag to render out invalid YAML\n"),
+            "boom"
+        );
         assert_eq!(reason("a\nb\nc\nd\n"), "b\nc\nd");
         assert_eq!(reason("only\n"), "only");
         assert_eq!(reason(""), "");

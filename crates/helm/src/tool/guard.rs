@@ -2,10 +2,11 @@
 //!
 //! In: a command, standard input held open by the starter. Out: the command's exit code. When the input ends, because the
 //! starter closed it or was killed in whatever way, the command is asked to end (SIGTERM) and killed [`GRACE`] later. What
-//! the command leaves behind is waited for here.
+//! the command leaves behind is killed and waited for here.
 
 use std::{
     ffi::OsString,
+    fs,
     io::Read,
     os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitCode, ExitStatus, Stdio},
@@ -25,7 +26,7 @@ use super::{GRACE, NOT_STARTED};
 const NO_COMMAND: u8 = 127;
 /// What shells add to the number of the signal that ended a command.
 const BY_SIGNAL: i32 = 128;
-/// How long children of the command may take to end after it.
+/// How long children of the command may take to die after it.
 const LEFTOVERS: Duration = Duration::from_millis(500);
 
 /// Runs `command` (program and arguments) as described above. Returns what this process should exit with.
@@ -48,7 +49,7 @@ pub fn guard(command: &[OsString]) -> ExitCode {
     end_with_input(&child, Arc::clone(&ended));
     let status = child.wait();
     ended.store(true, Ordering::SeqCst);
-    reap();
+    end_leftovers();
     status.map_or(ExitCode::FAILURE, |status| exit_code(status).into())
 }
 
@@ -72,16 +73,31 @@ fn end_with_input(child: &Child, ended: Arc<AtomicBool>) {
     });
 }
 
-/// Waits for what the command has left behind.
-fn reap() {
+/// Kills what the command has left behind, and waits for it: all of it has become ours, one generation after the other.
+fn end_leftovers() {
     let start = Instant::now();
     while start.elapsed() < LEFTOVERS {
+        for child in children() {
+            let _ = kill_process(child, Signal::KILL);
+        }
         match wait(WaitOptions::NOHANG) {
             Ok(Some(_)) => {}
             Ok(None) => thread::sleep(Duration::from_millis(5)),
             Err(_) => return,
         }
     }
+}
+
+/// Our children, of whichever thread.
+fn children() -> Vec<Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists
+        .flat_map(|list| {
+            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
+            pids.filter_map(Pid::from_raw).collect::<Vec<Pid>>()
+        })
+        .collect()
 }
 
 fn exit_code(status: ExitStatus) -> u8 {

@@ -134,6 +134,7 @@ fn copy_in(source: &Path, target: &Path) -> Result<(String, String), HelmError> 
     let file = if source.is_dir() { "chart" } else { "chart.tgz" };
     let copy = target.join(file);
     if source.is_dir() {
+        private_directory(&copy)?;
         for relative in digest::files(source).map_err(at(source))? {
             let to = copy.join(&relative);
             if let Some(directory) = to.parent() {
