@@ -43,10 +43,33 @@ pub fn kinds<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<KindId> {
     kinds
 }
 
-/// As Go's YAML reads it: a leading zero means an octal number (`defaultMode: 0644`).
+/// As Go's YAML reads it and writes it as JSON: a leading zero means an octal number (`defaultMode: 0644`), and a float without a
+/// fraction is a whole number, which the API server asks for.
 fn read(document: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! { legacy_octal_numbers: true };
-    serde_saphyr::from_str_with_options(document, options).map_err(|error| error.to_string())
+    let mut value =
+        serde_saphyr::from_str_with_options(document, options).map_err(|error| error.to_string())?;
+    whole_numbers(&mut value);
+    Ok(value)
+}
+
+fn whole_numbers(value: &mut Value) {
+    /// All whole numbers up to this one have a float of their own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number
+                .as_f64()
+                .filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+            // Written without a fraction it reads as a whole number.
+            if let Some(whole) = float.and_then(|float| format!("{float:.0}").parse::<i64>().ok()) {
+                *value = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 fn flatten(value: Value, objects: &mut Vec<Object>) -> Result<(), String> {
@@ -121,6 +144,35 @@ items:
             objects[1].value["spec"]["template"]["spec"]["volumes"][0]["configMap"]["defaultMode"],
             0o644
         );
+    }
+
+    /// What Go's `sigs.k8s.io/yaml` makes of the same texts.
+    #[test]
+    fn values_are_read_as_helm_reads_them() {
+        let cases = [
+            ("0644", "420"),
+            ("08", "8"),
+            ("0x1F", "31"),
+            ("1_000", "1000"),
+            ("1e3", "1000"),
+            ("1.0", "1"),
+            ("1.50", "1.5"),
+            ("1e21", "1e+21"),
+            ("yes", "true"),
+            ("off", "false"),
+            ("~", "null"),
+            ("1:30", "\"1:30\""),
+            ("2001-01-01", "\"2001-01-01\""),
+            ("v1.2.3", "\"v1.2.3\""),
+            ("!!str 1", "\"1\""),
+        ];
+        for (yaml, json) in cases {
+            assert_eq!(
+                read(&format!("a: {yaml}")).unwrap()["a"].to_string(),
+                json,
+                "{yaml}"
+            );
+        }
     }
 
     #[test]
