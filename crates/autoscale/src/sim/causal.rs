@@ -16,17 +16,17 @@ use super::{
 use crate::{forecast::Expert, num};
 
 /// Half-lives of the memory, in seconds.
-const HALF_LIVES: [f64; 5] = [8.0, 20.0, 60.0, 180.0, 600.0];
+const HALF_LIVES: [f64; 4] = [10.0, 30.0, 100.0, 400.0];
 /// Shares of the start-up that trends are followed for.
-const TRENDS: [f64; 4] = [0.0, 0.3, 0.6, 1.0];
+const TRENDS: [f64; 3] = [0.0, 0.5, 1.0];
 /// Seconds for which the highest counts.
-const HOLDS: [f64; 7] = [15.0, 45.0, 120.0, 240.0, 480.0, 960.0, 1920.0];
+const HOLDS: [f64; 6] = [15.0, 60.0, 150.0, 300.0, 600.0, 1200.0];
 /// Floors, as shares of the replicas at the beginning.
-const FLOORS: [f64; 10] = [0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5];
+const FLOORS: [f64; 7] = [0.0, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3];
 /// Steps of bisection of the factor.
-const BISECTION: u32 = 7;
+const BISECTION: u32 = 6;
 /// How often each parameter is chosen anew.
-const ROUNDS: u32 = 3;
+const ROUNDS: u32 = 2;
 
 /// What is chosen in hindsight.
 #[derive(Clone, Copy, Debug, PartialEq)]
