@@ -24,25 +24,29 @@ struct FromStatuses(Arc<StatusDecisions>);
 
 impl Decisions for FromStatuses {
     fn replicas(&self, namespace: &str, kind_label: &str, name: &str) -> Option<Decided> {
-        self.0.of(namespace, kind_label, name).map(decided)
+        self.0.of(namespace, kind_label, name).and_then(decided)
     }
 
     fn all(&self, namespace: &str) -> Vec<Workload> {
         let all = self.0.all(namespace).into_iter();
-        all.map(|(kind, name, number)| Workload {
-            kind_label: kind.to_owned(),
-            name,
-            decided: decided(number),
+        all.filter_map(|(kind, name, number)| {
+            Some(Workload {
+                kind_label: kind.to_owned(),
+                name,
+                decided: decided(number)?,
+            })
         })
         .collect()
     }
 }
 
-fn decided(number: Number) -> Decided {
-    Decided {
+/// A number that autoscalers may carry. Zero is none: an autoscaler leaves a workload at zero alone, and where somebody has just
+/// set another number, it would take that back to its least before we have heard of it.
+fn decided(number: Number) -> Option<Decided> {
+    (number.replicas > 0).then(|| Decided {
         replicas: i64::from(number.replicas),
         at: number.at,
-    }
+    })
 }
 
 /// Serves, if it is to be served; where the API stands then. An address that is taken does not stop the operator: it sets the numbers

@@ -42,8 +42,8 @@ reasons! {
         "All replicas asked for serve, of the current version.",
         "Nothing to do.";
     ScaledToZero: Stopped,
-        "No replicas are asked for.",
-        "Scale up when you want it to serve.";
+        "No replicas are asked for, or nobody has used the model for `idleAfter`.",
+        "Scale up when you want it to serve; the message says how.";
     Terminating: Terminating,
         "The object or its last Pod is being deleted.",
         "Wait; a Pod gets its grace period to finish requests.";

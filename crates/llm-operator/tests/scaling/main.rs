@@ -14,6 +14,7 @@ mod load;
 mod look;
 mod others;
 mod promises;
+mod to_zero;
 mod under_load;
 
 use common::Bed;

@@ -20,3 +20,4 @@ mod adapter;
 mod deaths;
 mod place;
 mod rest;
+mod zero;
