@@ -60,7 +60,7 @@ const SHRINK_AFTER: (Duration, Duration) = (Duration::from_secs(45), Duration::f
 const UNJUDGED: f64 = 1.5;
 /// Seconds of start-up for which the usual risk is meant, and by which power of longer ones it falls: a shortage lasts as long
 /// as a start-up.
-const RISK_FALLS: (f64, f64) = (60.0, 0.35);
+const RISK_FALLS: (f64, f64) = (60.0, 0.45);
 /// Never more is risked.
 const MOST_RISK: f64 = 0.5;
 /// Share of the allowance that counts as spent even when nobody was late.
