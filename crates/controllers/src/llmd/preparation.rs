@@ -18,16 +18,18 @@ use super::{
     component::Component,
     object_labels, release_labels,
     request::AskedChart,
-    wiring::{Given, wired},
+    wiring::{Given, Surroundings, wired},
 };
 
-/// What is prepared: the charts asked for, and the namespace of their releases.
+/// What is prepared: the charts asked for, the namespace of their releases, what the cluster has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
     /// Namespace.
     pub namespace: String,
     /// Charts.
     pub charts: BTreeMap<Component, AskedChart>,
+    /// What the cluster has.
+    pub around: Surroundings,
 }
 
 /// A chart that is ready to be installed.
@@ -87,7 +89,7 @@ pub async fn prepare(helm: Arc<dyn Helm>, order: Order) -> Preparation {
     let (charts, given): (BTreeMap<_, _>, BTreeMap<_, _>) = pulled
         .map(|(component, (chart, given))| ((component, chart), (component, given)))
         .unzip();
-    let values = wired(&given);
+    let values = wired(&given, order.around);
     let renderings = charts.into_iter().map(|(component, chart)| {
         let mut spec = ReleaseSpec {
             name: ReleaseName {

@@ -25,6 +25,7 @@ use super::{
     reconcile::{LlmdReconciler, key},
     request::Asked,
     status::{Obstacle, Report},
+    wiring::Surroundings,
 };
 
 /// A watch that is being opened is looked at again after this time.
@@ -93,9 +94,18 @@ impl LlmdReconciler {
                 return None;
             }
         };
+        let around = match self.surroundings().await {
+            Ok(around) => around,
+            Err(error) => {
+                report.obstacle = Some(unavailable(&error));
+                again.within(API_AGAIN);
+                return None;
+            }
+        };
         let order = Order {
             namespace: asked.namespace.clone(),
             charts,
+            around,
         };
         if let Some((order, result)) = self.desk.preparation.take() {
             *self.desk.prepared.lock() = Some(Last {
@@ -138,6 +148,19 @@ impl LlmdReconciler {
             ));
         }
         None
+    }
+
+    /// What of the cluster decides how the charts fit together.
+    async fn surroundings(&self) -> Result<Surroundings, kube::Error> {
+        let rule = KindId {
+            group: "networking.istio.io".to_owned(),
+            version: "v1beta1".to_owned(),
+            kind: "DestinationRule".to_owned(),
+        };
+        let served = self.desk.kinds.look(&BTreeSet::from([rule])).await?;
+        Ok(Surroundings {
+            destination_rules: !served.is_empty(),
+        })
     }
 
     /// Whether the namespace of the releases is there; it is made if it is missing.

@@ -42,14 +42,23 @@ impl Given {
     }
 }
 
+/// What of the cluster decides how charts fit together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Whether Istio's `DestinationRule` is known. With it the pool's chart says how Istio reaches the endpoint picker; Istio's
+    /// other kinds may be there without it, and then the chart must not use it.
+    pub destination_rules: bool,
+}
+
 /// The values of each chart: ours with the user's over them.
-pub fn wired(given: &BTreeMap<Component, Given>) -> BTreeMap<Component, Value> {
+pub fn wired(given: &BTreeMap<Component, Given>, around: Surroundings) -> BTreeMap<Component, Value> {
     let supply = |component: Component, own: &Given| match component {
         Component::Infra => infra(own),
         Component::GatewayApi => pool(
             own,
             given.get(&Component::Infra),
             given.get(&Component::ModelService),
+            around,
         ),
         Component::ModelService => model_service(own, given.get(&Component::GatewayApi)),
     };
@@ -73,7 +82,7 @@ fn infra(own: &Given) -> Value {
 }
 
 /// The pool holds the Pods of the model service, and is reached as the gateway's implementation needs it.
-fn pool(own: &Given, infra: Option<&Given>, model_service: Option<&Given>) -> Value {
+fn pool(own: &Given, infra: Option<&Given>, model_service: Option<&Given>, around: Surroundings) -> Value {
     let mut ours = json!({});
     let mut supply = |path: &[&str], value: Value| {
         ours = merged(std::mem::take(&mut ours), nested(path, value));
@@ -95,7 +104,7 @@ fn pool(own: &Given, infra: Option<&Given>, model_service: Option<&Given>) -> Va
             supply(&["inferencePool", "targetPortNumber"], port);
         }
     }
-    if let Some(provider) = infra.and_then(provider)
+    if let Some(provider) = infra.and_then(|infra| provider(infra, around))
         && own.knows(&["provider", "name"])
     {
         supply(&["provider", "name"], provider.into());
@@ -141,12 +150,12 @@ fn pool_labels(model_service: Option<&Given>) -> Value {
 }
 
 /// What the pool's chart calls the gateway's implementation, where it makes a difference to it.
-fn provider(infra: &Given) -> Option<&'static str> {
+fn provider(infra: &Given, around: Surroundings) -> Option<&'static str> {
     let values = infra.effective();
     let class = text_at(&values, &["gateway", "gatewayClassName"]).unwrap_or_default();
     let provider = text_at(&values, &["gateway", "provider"]).unwrap_or_default();
     match (class, provider) {
-        ("istio", _) | ("", "istio") => Some("istio"),
+        ("istio", _) | ("", "istio") => around.destination_rules.then_some("istio"),
         (class, _) if class.starts_with("gke-") => Some("gke"),
         _ => None,
     }
