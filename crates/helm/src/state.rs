@@ -119,7 +119,7 @@ pub enum State {
         revision: u32,
         /// The latest one before it that was in the cluster as a whole: what to go back to. None after a failed installation.
         good: Option<u32>,
-        /// The chart's or Helm's own error.
+        /// What Helm recorded: its own error, or that a lock was taken off. [`Attempts::message`] keeps the chart's over that.
         message: String,
     },
     /// It is not what it should be.

@@ -127,6 +127,15 @@ fn the_last_revision_decides_in_whatever_order_they_come() {
             good_and(Some(3), 4, "no"),
         ),
         (
+            "a failed rollback has marked a revision as superseded that never was deployed",
+            vec![
+                old(1, Status::Deployed),
+                old(2, Status::Superseded),
+                failed(3, "no"),
+            ],
+            good_and(Some(1), 3, "no"),
+        ),
+        (
             "killed after the old one was superseded",
             vec![
                 old(1, Status::Superseded),
