@@ -10,6 +10,8 @@ use super::{
 };
 use crate::{HelmError, ReleaseName};
 
+/// The reason of those who give none.
+const NOTHING: &str = "Helm gave no reason";
 /// Words for values that the chart's schema forbids.
 const SCHEMA: &str = "values don't meet the specifications of the schema(s)";
 const UNKNOWN_KIND: [&str; 2] = ["no matches for kind", "ensure CRDs are installed first"];
@@ -113,7 +115,7 @@ pub(super) fn of_change(
     let unknown_kind = has(&UNKNOWN_KIND);
     let timed_out = ended.overdue || has(&TIMED_OUT);
     let render = has(&RENDER);
-    let message = shown.text(&message);
+    let message = shown.text(if message.is_empty() { NOTHING } else { &message });
     if locked {
         HelmError::Locked {
             release: format!("{}/{}", release.namespace, release.name),

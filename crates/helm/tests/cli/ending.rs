@@ -154,6 +154,27 @@ async fn what_does_not_end_when_asked_is_killed_with_its_children() {
 }
 
 #[tokio::test]
+async fn kill_9_of_the_guard_ends_helm_too() {
+    let home = TemporaryDirectory::new("helm-guard").unwrap();
+    let program = stubborn(home.path());
+    let helm = without_cluster(home.path(), |options| options.program = program).await;
+    let started = home.path().join("started");
+    let chart = somewhere();
+    let kill = async {
+        until("Helm to run", PATIENCE, async || started.exists().then_some(()))
+            .await
+            .unwrap();
+        let guards = processes(home.path());
+        let guard = guards.iter().find(|line| line.contains("helm-guard")).unwrap();
+        let pid = guard.split(' ').next().unwrap();
+        assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+    };
+    let (result, ()) = tokio::join!(helm.pull(&chart), kill);
+    assert!(result.is_err(), "{result:?}");
+    none_left(home.path()).await;
+}
+
+#[tokio::test]
 async fn a_helm_that_is_not_there_is_told() {
     let home = TemporaryDirectory::new("helm-missing").unwrap();
     let helm = without_cluster(home.path(), |options| options.program = "/nowhere/helm".into()).await;

@@ -151,6 +151,22 @@ async fn a_repository_that_fails_is_told_and_does_not_hold_up() {
 }
 
 #[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_given() {
+    let desk = desk().await;
+    let repository = ChartRepository::start_tls(Some(("me", PASSWORD))).await.unwrap();
+    let archive = desk.charts.archive("plain", "1.0.0").unwrap();
+    repository.add("plain", "1.0.0", &archive).unwrap();
+    let mut chart = of_repository(repository.url(), "plain", "1.0.0", Some(PASSWORD));
+    let result = desk.helm.pull(&chart).await;
+    let Err(HelmError::Unreachable { message, .. }) = result else {
+        panic!("{result:?}")
+    };
+    assert!(message.contains("certificate"), "{message}");
+    chart.access.ca = repository.authority().map(str::to_owned);
+    assert_eq!(desk.helm.pull(&chart).await.unwrap().name, "plain");
+}
+
+#[tokio::test]
 async fn a_registry_hands_out_tags_with_and_without_v() {
     for login in [
         RegistryLogin::Open,

@@ -6,6 +6,7 @@
 mod moods;
 mod registry;
 mod repository;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +35,12 @@ pub enum ChartsError {
         /// What Helm says.
         message: String,
     },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// A certificate cannot be used.
+    #[error("cannot use a certificate: {0}")]
+    Tls(#[from] rustls::Error),
     /// A server could not be started, or a file not be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),

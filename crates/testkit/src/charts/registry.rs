@@ -14,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
 use serde_json::json;
 
-use super::repository::{allowed, basic, serve, sha256};
+use super::repository::{allowed, basic, sha256};
+use super::server::serve;
 use super::{ChartsError, Mood};
 use crate::plane::Background;
 
@@ -78,7 +79,7 @@ impl ChartRegistry {
             content: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let (background, url) = serve("chart-registry", router).await?;
+        let (background, url) = serve("chart-registry", router, None).await?;
         Ok(Self {
             host: url.trim_start_matches("http://").to_owned(),
             shared,

@@ -16,8 +16,8 @@ use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
 
+use super::server::{Identity, serve};
 use super::{ChartsError, Mood};
 use crate::plane::Background;
 
@@ -40,6 +40,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct ChartRepository {
     url: String,
+    authority: Option<String>,
     shared: Arc<Shared>,
     _background: Background,
 }
@@ -47,20 +48,35 @@ pub struct ChartRepository {
 impl ChartRepository {
     /// Starts one on a port of its own. With `login` (user, password), nobody gets anything without it.
     pub async fn start(login: Option<(&str, &str)>) -> Result<Self, ChartsError> {
+        Self::start_as(login, None).await
+    }
+
+    /// As [`ChartRepository::start`], over TLS with a certificate that nobody trusts: see [`ChartRepository::authority`].
+    pub async fn start_tls(login: Option<(&str, &str)>) -> Result<Self, ChartsError> {
+        Self::start_as(login, Some(Identity::new()?)).await
+    }
+
+    async fn start_as(login: Option<(&str, &str)>, identity: Option<Identity>) -> Result<Self, ChartsError> {
         let shared = Arc::new(Shared {
             authorization: login.map(|(user, password)| basic(user, password)),
             shelf: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        let (background, url) = serve("chart-repository", router).await?;
+        let (background, url) = serve("chart-repository", router, identity.as_ref()).await?;
         Ok(Self {
             url,
+            authority: identity.map(|identity| identity.certificate),
             shared,
             _background: background,
         })
     }
 
-    /// Its address, `http://127.0.0.1:<port>`.
+    /// What must be trusted to get in, as PEM; `None` without TLS.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+
+    /// Its address, `http://127.0.0.1:<port>`, or `https://` with TLS.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -127,24 +143,6 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         }
         None => (StatusCode::NOT_FOUND, "no such file\n").into_response(),
     }
-}
-
-/// Serves on a loopback port, in a runtime of its own. Returns that and the address.
-pub(super) async fn serve(name: &str, router: Router) -> Result<(Background, String), ChartsError> {
-    let background = Background::start(name)?;
-    let started = background.run(async move {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let address = listener.local_addr()?;
-        tokio::spawn(async move {
-            // It ends with its runtime; an error of a single connection does not end it.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok::<_, std::io::Error>(format!("http://{address}"))
-    });
-    let url = started
-        .await
-        .ok_or_else(|| std::io::Error::other("the server's runtime has ended"))??;
-    Ok((background, url))
 }
 
 /// The header of a user with a password.
