@@ -266,6 +266,18 @@ pub struct RenderArgs {
     /// Namespace of resources that name none
     #[arg(short = 'n', long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
+
+    /// What renders the charts of an Llmd
+    #[command(flatten)]
+    pub helm: HelmArgs,
+
+    /// Version of Kubernetes that charts are told, such as v1.36.0. Default: the one that Helm was made for
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+
+    /// What charts are told that the cluster serves, such as `monitoring.coreos.com/v1/PodMonitor`; repeat it or separate with commas
+    #[arg(long, value_delimiter = ',', value_name = "API")]
+    pub api_versions: Vec<String>,
 }
 
 /// Options of `fit`.

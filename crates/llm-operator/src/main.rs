@@ -12,6 +12,7 @@ mod metrics_api;
 mod models;
 mod readiness;
 mod render;
+mod render_charts;
 mod run;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::{fs, io::Read as _, path::Path, sync::Arc};
 use api::{
     infra_example_com::v1::{Action, NvidiaGpuLlm},
     llm_example_com::v1alpha1::{LLMDeployment, LLMModel},
+    opendatahub_io::{components::v1alpha1::Llmd, datasciencecluster::v2::DataScienceCluster},
     premlabs_io::v1alpha1::{AIDeployment, AIModelMap},
 };
 use controllers::{
@@ -12,13 +13,16 @@ use controllers::{
     render::{Input, render},
 };
 use diagnosis::facts::{ClaimFacts, NodeFacts};
-use k8s_openapi::api::core::v1::{ConfigMap, Node, PersistentVolumeClaim};
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Node, PersistentVolumeClaim, Secret},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serving::catalogue::Catalogue;
 
-use crate::cli::RenderArgs;
+use crate::{cli::RenderArgs, render_charts};
 
 /// Renders the files; what is wrong goes to standard error, and the exit code tells.
 pub fn main(args: &RenderArgs) -> Result<(), String> {
@@ -26,35 +30,45 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
         operator_namespace: "llm-system".to_owned(),
         ..Input::default()
     };
+    let mut charts = render_charts::Input::default();
     for file in args.files.iter().chain(&args.nodes) {
         for document in documents(file)? {
-            take(&mut input, document, &args.namespace)
+            take(&mut input, &mut charts, document, &args.namespace)
                 .map_err(|error| format!("{}: {error}", file.display()))?;
         }
     }
     let outcomes = render(&input);
-    if outcomes.is_empty() {
+    let of_charts = charts.is_asked().then(|| charts.render(args));
+    if outcomes.is_empty() && of_charts.is_none() {
         return Err(
             "nothing to render: the files hold no LLMDeployment of llm.example.com/v1alpha1, no LLMModel or ModelDeployment of \
              ai.example.com/v1, no AIDeployment or AIModelMap of premlabs.io/v1alpha1, no NvidiaGpuLlm of infra.example.com/v1 \
-             with action install, and no DynamoGraphDeployment of nvidia.com/v1"
+             with action install, no DynamoGraphDeployment of nvidia.com/v1, no Llmd of components.platform.opendatahub.io/v1alpha1, \
+             and no DataScienceCluster of datasciencecluster.opendatahub.io/v2"
                 .to_owned(),
         );
     }
-    let (mut failures, all) = (0_usize, outcomes.len());
+    let (mut failures, all) = (0_usize, outcomes.len() + usize::from(of_charts.is_some()));
     for rendered in outcomes {
         match rendered {
             Ok(rendered) => {
                 for note in &rendered.notes {
                     eprintln!("note: {}: {note}", rendered.resource);
                 }
-                for object in &rendered.objects {
-                    let yaml = serde_saphyr::to_string(object).map_err(|error| error.to_string())?;
-                    crate::print(&format!("---\n{}\n", yaml.trim_end()))?;
-                }
+                rendered.objects.iter().try_for_each(print)?;
             }
             Err(error) => {
                 failures += 1;
+                eprintln!("error: {error}");
+            }
+        }
+    }
+    match of_charts {
+        None => {}
+        Some(Ok(objects)) => objects.iter().try_for_each(print)?,
+        Some(Err(errors)) => {
+            failures += 1;
+            for error in errors {
                 eprintln!("error: {error}");
             }
         }
@@ -64,6 +78,11 @@ pub fn main(args: &RenderArgs) -> Result<(), String> {
     } else {
         Err(format!("{failures} of {all} resources cannot be rendered"))
     }
+}
+
+fn print(object: &Value) -> Result<(), String> {
+    let yaml = serde_saphyr::to_string(object).map_err(|error| error.to_string())?;
+    crate::print(&format!("---\n{}\n", yaml.trim_end()))
 }
 
 fn documents(file: &Path) -> Result<Vec<Value>, String> {
@@ -98,7 +117,12 @@ fn items(document: Value) -> Vec<Value> {
     }
 }
 
-fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(), String> {
+fn take(
+    input: &mut Input,
+    charts: &mut render_charts::Input,
+    document: Value,
+    default_namespace: &str,
+) -> Result<(), String> {
     let text = |field: &str| {
         document
             .get(field)
@@ -145,7 +169,26 @@ fn take(input: &mut Input, document: Value, default_namespace: &str) -> Result<(
                 .dynamo_deployments
                 .push(namespaced(document, default_namespace)?);
         }
-        ("v1", "ConfigMap") => models(input, namespaced(document, default_namespace)?),
+        ("components.platform.opendatahub.io/v1alpha1", "Llmd") => charts.llmd(parse::<Llmd>(document)?)?,
+        ("datasciencecluster.opendatahub.io/v2", "DataScienceCluster") => {
+            charts.cluster(parse::<DataScienceCluster>(document)?)?;
+        }
+        ("v1", "ConfigMap") => {
+            let map: ConfigMap = namespaced(document, default_namespace)?;
+            charts.config_map(&map);
+            models(input, map);
+        }
+        // Only what an Llmd refers to matters of these.
+        ("v1", "Secret") => match namespaced::<Secret>(document, default_namespace) {
+            Ok(secret) => charts.secret(secret),
+            Err(error) => eprintln!("note: left out: {error}"),
+        },
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => {
+            match parse::<CustomResourceDefinition>(document) {
+                Ok(definition) => charts.definition(&definition),
+                Err(error) => eprintln!("note: left out: {error}"),
+            }
+        }
         ("v1", "PersistentVolumeClaim") => {
             let claim: PersistentVolumeClaim = namespaced(document, default_namespace)?;
             let facts = ClaimFacts::from(&claim);

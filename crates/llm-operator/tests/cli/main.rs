@@ -7,6 +7,7 @@ mod common;
 
 mod by_name;
 mod call;
+mod charts;
 mod fit;
 mod layout;
 mod live;
