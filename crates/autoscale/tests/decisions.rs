@@ -112,6 +112,25 @@ fn decisions_say_what_they_do() {
     }
 }
 
+/// Forecasts are judged after two horizons of 75 s; before, some of a surplus goes, but not all.
+#[test]
+fn a_surplus_goes_in_two_steps() {
+    let mut planner = Planner::new(config());
+    let mut all = Vec::new();
+    for second in (0..=300).step_by(5) {
+        let seen = (0..12).map(|id| steady(id, second, 2.0)).collect();
+        let decision = planner.decide(&snapshot(second, seen), BOUNDS);
+        let (needed, kept) = (decision.inputs.for_rate.ceil(), f64::from(decision.replicas));
+        match second {
+            0..=115 => assert_eq!(decision.replicas, 12, "{second} s: {decision:?}"),
+            130..=190 => assert!(needed < kept && kept < 12.0, "{second} s: {decision:?}"),
+            _ => {}
+        }
+        all.push(decision.replicas);
+    }
+    assert!(all.last() < all.get(30), "{all:?}");
+}
+
 #[test]
 fn nothing_is_taken_away_blindly() {
     // Four replicas with next to no load: one would do. But one, or all, cannot be scraped.
