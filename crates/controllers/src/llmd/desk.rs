@@ -14,6 +14,7 @@ use super::{
     kinds::Kinds,
     namespace::NamespaceWatch,
     objects::Objects,
+    pods::ReleasePods,
     preparation::{Order, Preparation},
     referents::Watched,
     releases::Releases,
@@ -59,6 +60,8 @@ pub struct Desk {
     pub kinds: Arc<Kinds>,
     /// The objects of the releases.
     pub objects: Objects,
+    /// Their Pods.
+    pub pods: ReleasePods,
     /// Finalizers.
     pub finalizers: FinalizerWriter,
     /// Fetching and rendering.
@@ -84,6 +87,7 @@ impl Desk {
             namespaces: NamespaceWatch::new(client.clone(), queue(), metrics()),
             objects: Objects::new(client.clone(), kinds.clone(), queue(), metrics()),
             kinds,
+            pods: ReleasePods::new(client.clone(), queue(), metrics()),
             finalizers: FinalizerWriter::new(client.clone()),
             preparation: Job::new(queue()),
             prepared: Mutex::default(),

@@ -18,6 +18,7 @@ pub mod leftovers;
 pub mod namespace;
 pub mod objects;
 pub mod operate;
+pub mod pods;
 pub mod preparation;
 pub mod reasons;
 pub mod reconcile;

@@ -65,7 +65,7 @@ pub struct Serving {
     pub desired: i64,
     /// Those that are ready.
     pub ready: i64,
-    /// What its controller says of it, if it is no good.
+    /// What keeps it, if replicas are missing.
     pub message: Option<String>,
 }
 
@@ -148,7 +148,11 @@ impl Objects {
     }
 
     /// The workloads of the releases. None while they are not yet listed.
-    pub fn serving(&self, namespace: &str, kinds: &BTreeMap<KindId, Served>) -> Option<Vec<Serving>> {
+    pub fn serving(
+        &self,
+        namespace: &str,
+        kinds: &BTreeMap<KindId, Served>,
+    ) -> Option<Vec<(Serving, Arc<Value>)>> {
         let workloads = kinds.iter().filter(|(kind, _)| {
             matches!(
                 kind.kind.as_str(),
@@ -158,12 +162,8 @@ impl Objects {
         let mut serving = Vec::new();
         for (kind, served) in workloads {
             let cache = self.followers.get(&followed(namespace, served))?;
-            serving.extend(
-                cache
-                    .list(Some(namespace))
-                    .iter()
-                    .map(|object| of_workload(&kind.kind, object)),
-            );
+            let objects = cache.list(Some(namespace)).into_iter();
+            serving.extend(objects.map(|object| (of_workload(&kind.kind, &object), object)));
         }
         Some(serving)
     }

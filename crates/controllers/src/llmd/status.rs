@@ -85,8 +85,6 @@ pub struct Report {
     pub releases: Option<Vec<ReleaseReport>>,
     /// Workloads; none while they are not known.
     pub serving: Option<Vec<Serving>>,
-    /// Why workloads do not serve, in words about their Pods.
-    pub pods: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
 }
@@ -443,28 +441,25 @@ fn deployments(report: &Report) -> Verdict {
     if short.is_empty() {
         return (Some(true), Reason::DeploymentsReady, count);
     }
-    let pods = report
-        .pods
-        .as_ref()
-        .map(|pods| format!(": {pods}"))
-        .unwrap_or_default();
     (
         Some(false),
         Reason::DeploymentsNotReady,
-        format!("{count}; {}{pods}", short.join(", ")),
+        format!("{count}; {}", short.join("; ")),
     )
 }
 
 fn lacking(one: &Serving) -> String {
-    let said = one
-        .message
-        .as_ref()
-        .map(|message| format!(" ({message})"))
-        .unwrap_or_default();
-    format!(
-        "{} {} has {} of {} replicas{said}",
-        one.kind, one.name, one.ready, one.desired
-    )
+    let Serving {
+        kind,
+        name,
+        desired,
+        ready,
+        message,
+    } = one;
+    match message {
+        Some(message) => format!("{kind} {name}: {message}"),
+        None => format!("{kind} {name} has {ready} of {desired} replicas"),
+    }
 }
 
 fn release(report: &ReleaseReport) -> Option<ChartRelease> {

@@ -13,13 +13,14 @@ use helm::{
     release::{Status, StoredRelease},
 };
 use k8s_openapi::jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     component::Component,
     desk::Last,
     judge::{Look, last},
     kinds::Served,
-    objects::ObjectsError,
+    objects::{ObjectsError, Serving},
     preparation::{Order, Prepared, prepare},
     reasons::Reason,
     reconcile::{LlmdReconciler, key},
@@ -255,6 +256,7 @@ impl LlmdReconciler {
         report: &mut Report,
         again: &mut Again,
     ) {
+        let now = Timestamp::now();
         let deployment = KindId {
             group: "apps".to_owned(),
             version: "v1".to_owned(),
@@ -268,7 +270,21 @@ impl LlmdReconciler {
         if !served.is_empty() || report.obstacle.is_none() {
             self.desk.objects.follow(namespace, followed.values());
         }
-        report.serving = self.desk.objects.serving(namespace, &followed);
+        self.desk.pods.follow(namespace);
+        let serving = self.desk.objects.serving(namespace, &followed);
+        report.serving = serving.map(|all| {
+            let explained = |(mut one, object): (Serving, Arc<Value>)| {
+                if !one.is_available() {
+                    let pods = &self.desk.pods;
+                    let around = &self.context.caches;
+                    one.message = pods
+                        .explain(namespace, &one, &object, around, now)
+                        .or(one.message);
+                }
+                one
+            };
+            all.into_iter().map(explained).collect()
+        });
         if report.serving.is_none() {
             again.within(LISTING);
         }

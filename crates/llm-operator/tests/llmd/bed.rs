@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use api::opendatahub_io::components::v1alpha1::Llmd;
-use kube::{Api, Client, api::DynamicObject, core::ApiResource};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 use testkit::{Charts, Cluster, NodeSpec};
 
@@ -173,23 +173,6 @@ impl Bed {
 
     pub fn llmds(&self) -> Api<Llmd> {
         Api::all(self.client.clone())
-    }
-
-    /// The API of a kind in namespace llm-d.
-    pub fn objects(&self, group: &str, version: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
-        let api_version = if group.is_empty() {
-            version.to_owned()
-        } else {
-            format!("{group}/{version}")
-        };
-        let resource = ApiResource {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            api_version,
-            kind: kind.to_owned(),
-            plural: plural.to_owned(),
-        };
-        Api::namespaced_with(self.client.clone(), "llm-d", &resource)
     }
 
     /// Waits until the `Llmd` is as wanted; what it was last is told when it does not come.

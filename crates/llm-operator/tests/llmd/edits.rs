@@ -314,6 +314,32 @@ async fn another_namespace_and_refusals_at_admission() {
     assert_eq!(there.lines().count(), 3, "{there}");
 }
 
+/// What keeps the Pods of a chart from serving is told as for every other kind, and one chart alone is what its project made it.
+/// Promises: S1-20
+#[tokio::test]
+async fn what_keeps_pods_is_told() {
+    let bed = Bed::new().await;
+    let container = json!({"name": "vllm", "image": "traefik/whoami:v1.10", "resources": {"limits": {"nvidia.com/gpu": "16"}}});
+    let spec = json!({"modelService": {"enabled": true, "values": {"decode": {"containers": [container]}}}, "infra": {"enabled": false}});
+    let llmd = json!({"apiVersion": "components.platform.opendatahub.io/v1alpha1", "kind": "Llmd",
+                      "metadata": {"name": "default-llm-d"}, "spec": spec});
+    bed.apply(&llmd.to_string()).await;
+    let llmd = bed
+        .wait("no node has as many GPUs", |llmd| {
+            let said = message(llmd, "DeploymentsAvailable");
+            let installed = condition(llmd, "ProvisioningSucceeded").0 == "True";
+            installed && said.contains("2/3 deployments ready") && said.contains("nvidia.com/gpu")
+        })
+        .await;
+    assert_eq!(
+        condition(&llmd, "Ready"),
+        ("False".to_owned(), "DeploymentsNotReady".to_owned())
+    );
+    bed.patch(json!({"spec": {"modelService": {"values": Value::Null}}}))
+        .await;
+    bed.ready().await;
+}
+
 fn version(llmd: &api::opendatahub_io::components::v1alpha1::Llmd, release: &str) -> (String, i32) {
     let releases = llmd.status.iter().flat_map(|status| &status.releases);
     { releases }
