@@ -2,19 +2,31 @@
 //!
 //! In: an API server. Out: [`Capabilities`]: version, what is served, which kinds have no namespace. Three requests.
 
+use std::time::Duration;
+
 use kube::Client;
+use tokio::time::timeout;
 
 use super::options::{Capabilities, CapabilitiesSource};
 use crate::HelmError;
+
+/// How long the API server may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl CapabilitiesSource {
     /// What it says now.
     pub(super) async fn get(&self) -> Result<Capabilities, HelmError> {
         match self {
             Self::Fixed(capabilities) => Ok(capabilities.clone()),
-            Self::Cluster(client) => discover(client).await.map_err(|error| HelmError::Failed {
-                message: format!("the API server does not say what it serves: {error}"),
-            }),
+            Self::Cluster(client) => {
+                let failed = |message: String| HelmError::Failed {
+                    message: format!("the API server does not say what it serves: {message}"),
+                };
+                match timeout(PATIENCE, discover(client)).await {
+                    Ok(found) => found.map_err(|error| failed(error.to_string())),
+                    Err(_) => Err(failed(format!("nothing came within {}s", PATIENCE.as_secs()))),
+                }
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{any::Any, ffi::OsString, path::Path, process::Stdio, sync::Arc, time::
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     process::{Child, Command},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -31,7 +31,7 @@ pub(super) struct Call {
     pub(super) args: Vec<OsString>,
     /// Variables beside those that every process has.
     pub(super) env: Vec<(OsString, OsString)>,
-    /// How long it may take, waiting for others included.
+    /// How long it may take, from when it is started.
     pub(super) limit: Duration,
     /// How much is kept of what it prints on standard output.
     pub(super) output: Bound,
@@ -67,13 +67,12 @@ pub(super) struct Ended {
 impl CliHelm {
     /// Runs Helm. Dropping the future ends the process.
     pub(super) async fn call(&self, call: Call) -> Result<Ended, HelmError> {
+        // Each of those before us ends in time.
+        let permit = Arc::clone(&self.processes).acquire_owned().await;
+        let permit = permit.map_err(|error| HelmError::Failed {
+            message: error.to_string(),
+        })?;
         let deadline = Instant::now() + call.limit;
-        let Ok(Ok(permit)) = timeout_at(deadline, Arc::clone(&self.processes).acquire_owned()).await else {
-            return Err(HelmError::TimedOut {
-                after: call.limit,
-                message: "other Helm processes took all the time".to_owned(),
-            });
-        };
         let program = self.options.program.clone();
         let child = self.spawn(&call).map_err(|error| HelmError::NotInstalled {
             program: self.options.tool.display().to_string(),
@@ -102,13 +101,14 @@ impl CliHelm {
             .env_clear()
             .envs(environment::variables(&self.home, scratch))
             .envs(call.env.iter().map(|(name, value)| (name, value)))
+            .env(tool::CALL_DIRECTORY, scratch)
             .current_dir(scratch)
             // Signals for us are not for them, and all of them can be killed at once.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
+            // Never killed itself: it ends Helm once its input is closed.
             .spawn()
     }
 }

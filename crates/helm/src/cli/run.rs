@@ -4,8 +4,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout_at};
-
 use super::{
     CliHelm, arguments::Arguments, environment::HISTORY, errors, files::Scratch, messages::Shown,
     process::Call, render::post_renderer_said,
@@ -21,19 +19,10 @@ pub(super) async fn run(
     operation: &Operation,
     timeout: Duration,
 ) -> Result<(), HelmError> {
-    let limit = timeout + MARGIN;
-    let deadline = Instant::now() + limit;
-    let turn = timeout_at(deadline, helm.releases.turn(release)).await;
-    let turn = turn.map_err(|_| HelmError::Locked {
-        release: format!("{}/{}", release.namespace, release.name),
-    })?;
+    let turn = helm.releases.turn(release).await;
     let scratch = Arc::new(helm.home.scratch()?);
     let args = arguments(helm, release, operation, timeout, &scratch).await?;
-    let mut call = Call::new(
-        args.done(),
-        deadline.saturating_duration_since(Instant::now()),
-        &scratch,
-    );
+    let mut call = Call::new(args.done(), timeout + MARGIN, &scratch);
     call.keep.push(Arc::new(turn));
     let ended = helm.call(call).await?;
     if ended.success {

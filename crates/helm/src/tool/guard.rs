@@ -1,10 +1,11 @@
 //! A process that ends with whoever started it.
 //!
 //! In: a command, standard input held open by the starter. Out: the command's exit code. When the input ends, because the
-//! starter closed it or was killed in whatever way, the command is asked to end (SIGTERM) and killed [`GRACE`] later. What
+//! starter closed it or was killed in whatever way, the command is asked to end (SIGTERM) and killed [`GRACE`] later, and its directory is removed. What
 //! the command leaves behind is killed and waited for here.
 
 use std::{
+    env,
     ffi::OsString,
     fs,
     io::Read,
@@ -20,7 +21,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 
-use super::{GRACE, NOT_STARTED};
+use super::{CALL_DIRECTORY, GRACE, NOT_STARTED};
 
 /// What shells say when there is no such command.
 const NO_COMMAND: u8 = 127;
@@ -28,6 +29,13 @@ const NO_COMMAND: u8 = 127;
 const BY_SIGNAL: i32 = 128;
 /// How long children of the command may take to die after it.
 const LEFTOVERS: Duration = Duration::from_millis(500);
+
+/// What has ended.
+#[derive(Default)]
+struct Ended {
+    child: AtomicBool,
+    input: AtomicBool,
+}
 
 /// Runs `command` (program and arguments) as described above. Returns what this process should exit with.
 pub fn guard(command: &[OsString]) -> ExitCode {
@@ -45,16 +53,22 @@ pub fn guard(command: &[OsString]) -> ExitCode {
             return NO_COMMAND.into();
         }
     };
-    let ended = Arc::new(AtomicBool::new(false));
+    let ended = Arc::new(Ended::default());
     end_with_input(&child, Arc::clone(&ended));
     let status = child.wait();
-    ended.store(true, Ordering::SeqCst);
+    ended.child.store(true, Ordering::SeqCst);
     end_leftovers();
+    if ended.input.load(Ordering::SeqCst)
+        && let Some(directory) = env::var_os(CALL_DIRECTORY)
+    {
+        // Whoever started us may do the same.
+        let _ = fs::remove_dir_all(directory);
+    }
     status.map_or(ExitCode::FAILURE, |status| exit_code(status).into())
 }
 
 /// Ends the child once standard input has ended.
-fn end_with_input(child: &Child, ended: Arc<AtomicBool>) {
+fn end_with_input(child: &Child, ended: Arc<Ended>) {
     let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
         return;
     };
@@ -63,9 +77,10 @@ fn end_with_input(child: &Child, ended: Arc<AtomicBool>) {
         let mut input = std::io::stdin().lock();
         let mut buffer = [0; 64];
         while matches!(input.read(&mut buffer), Ok(count) if count > 0) {}
+        ended.input.store(true, Ordering::SeqCst);
         for (signal, pause) in [(Signal::TERM, GRACE), (Signal::KILL, Duration::ZERO)] {
             // Once it has been waited for, its number may be another's.
-            if !ended.load(Ordering::SeqCst) {
+            if !ended.child.load(Ordering::SeqCst) {
                 let _ = kill_process(pid, signal);
             }
             thread::sleep(pause);

@@ -16,5 +16,8 @@ pub const GUARD: &str = "helm-guard";
 pub const POST_RENDER: &str = "post-render";
 /// How long Helm has to end by itself, between being asked to and being killed: enough to note in the release that it failed.
 pub const GRACE: Duration = Duration::from_secs(5);
+/// The variable that tells the guard the directory of the call, which it removes when its starter is gone: credentials may be
+/// in it.
+pub(crate) const CALL_DIRECTORY: &str = "LLM_OPERATOR_HELM_CALL";
 /// How the guard's only message begins.
 pub(crate) const NOT_STARTED: &str = "helm-guard: ";

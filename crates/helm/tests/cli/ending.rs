@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -185,31 +185,75 @@ async fn a_helm_that_is_not_there_is_told() {
     assert_eq!(program, "/nowhere/helm");
 }
 
-#[tokio::test]
-async fn kill_9_of_the_owner_ends_helm() {
-    let home = TemporaryDirectory::new("helm-owner").unwrap();
+/// Starts another process that runs a stubborn Helm, and waits until it does.
+async fn owner(home: &Path, way: &str) -> Child {
     // Built before: the owner has no time for that.
     Charts::new().unwrap();
-    let mut owner = Command::new(std::env::current_exe().unwrap())
+    let owner = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ending::owner_of_a_helm", "--ignored"])
-        .env("OWNER_HOME", home.path())
+        .env("OWNER_HOME", home)
+        .env("OWNER_ENDS", way)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let started = home.path().join("started");
+    let started = home.join("started");
     until("Helm to run", PATIENCE, async || started.exists().then_some(()))
         .await
         .unwrap();
+    owner
+}
+
+/// Nothing of a call is left on the disk, where credentials may be.
+async fn no_files_left(home: &Path) {
+    let calls = home.join("helm/calls");
+    until("the files to be gone", PATIENCE, async || {
+        fs::read_dir(&calls).unwrap().next().is_none().then_some(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn kill_9_of_the_owner_ends_helm() {
+    let home = TemporaryDirectory::new("helm-owner").unwrap();
+    let mut owner = owner(home.path(), "killed").await;
     assert!(processes(home.path()).len() >= 2, "{:?}", processes(home.path()));
     owner.kill().unwrap();
     owner.wait().unwrap();
     none_left(home.path()).await;
+    no_files_left(home.path()).await;
 }
 
-/// Not a test: the process that `kill_9_of_the_owner_ends_helm` kills.
 #[tokio::test]
-#[ignore = "started by kill_9_of_the_owner_ends_helm"]
+async fn an_owner_that_just_ends_takes_helm_along() {
+    let home = TemporaryDirectory::new("helm-leaver").unwrap();
+    let mut owner = owner(home.path(), "leaves").await;
+    owner.wait().unwrap();
+    none_left(home.path()).await;
+    no_files_left(home.path()).await;
+}
+
+#[tokio::test]
+async fn whoever_waits_knows_that_nothing_runs_any_more() {
+    let home = TemporaryDirectory::new("helm-settled").unwrap();
+    let program = stubborn(home.path());
+    let helm = without_cluster(home.path(), |options| options.program = program).await;
+    let started = home.path().join("started");
+    let chart = somewhere();
+    tokio::select! {
+        result = helm.pull(&chart) => panic!("{result:?}"),
+        found = until("Helm to run", PATIENCE, async || started.exists().then_some(())) => found.unwrap(),
+    }
+    assert!(!processes(home.path()).is_empty());
+    helm.settled().await;
+    assert_eq!(processes(home.path()), Vec::<String>::new());
+    no_files_left(home.path()).await;
+}
+
+/// Not a test: the process that others of this file start, to see what becomes of Helm without it.
+#[tokio::test]
+#[ignore = "started by the tests of what becomes of Helm without its owner"]
 async fn owner_of_a_helm() {
     let Some(home) = std::env::var_os("OWNER_HOME") else {
         return;
@@ -217,5 +261,11 @@ async fn owner_of_a_helm() {
     let home = PathBuf::from(home);
     let program = stubborn(&home);
     let helm = without_cluster(&home, |options| options.program = program).await;
-    let _ = helm.pull(&somewhere()).await;
+    let started = home.join("started");
+    let chart = somewhere();
+    let leaves = std::env::var_os("OWNER_ENDS").is_some_and(|way| way == "leaves");
+    tokio::select! {
+        _ = helm.pull(&chart) => {}
+        _ = until("Helm to run", PATIENCE, async || started.exists().then_some(())), if leaves => {}
+    }
 }
