@@ -12,6 +12,7 @@ use std::{
 use helm::{Access, Chart, Helm, HelmError, Operation, Source, Version};
 use k8s_openapi::api::batch::v1::Job;
 use kube::Api;
+use serde_json::json;
 use testkit::{Charts, process::TemporaryDirectory, until};
 
 use crate::bed::{Desk, PATIENCE, fault, listed, without_cluster};
@@ -136,6 +137,50 @@ async fn whoever_goes_away_takes_helm_along_and_the_release_has_failed() {
     assert_eq!(processes(desk.home.path()), Vec::<String>::new());
     assert_eq!(desk.list().await, [listed("web", 1, "failed")]);
     assert_eq!(zombies(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_helm_that_was_killed_leaves_a_lock_that_is_told() {
+    let desk = Desk::new("locked").await;
+    let release = desk.release("web");
+    let chart = desk.plain().await;
+    let install = Operation::Install {
+        chart: chart.clone(),
+        spec: desk.spec("web", fault("hang", "pre-install")),
+    };
+    let jobs: Api<Job> = Api::namespaced(desk.client.clone(), &desk.namespace);
+    let kill = async {
+        until("the hook", PATIENCE, async || {
+            jobs.get_opt("web-hang").await.unwrap()
+        })
+        .await
+        .unwrap();
+        for line in processes(desk.home.path()) {
+            let (pid, command) = line.split_once(' ').unwrap();
+            if !command.contains("helm-guard") {
+                Command::new("kill").args(["-9", pid]).status().unwrap();
+            }
+        }
+    };
+    let (result, ()) = tokio::join!(desk.helm.run(&release, &install, PATIENCE), kill);
+    assert!(matches!(result, Err(HelmError::Failed { .. })), "{result:?}");
+    assert_eq!(desk.list().await, [listed("web", 1, "pending-install")]);
+    let spec = desk.spec("web", json!({}));
+    for operation in [
+        Operation::Upgrade {
+            chart: chart.clone(),
+            spec: spec.clone(),
+        },
+        Operation::Install { chart, spec },
+    ] {
+        let result = desk.helm.run(&release, &operation, PATIENCE).await;
+        assert!(matches!(result, Err(HelmError::Locked { .. })), "{result:?}");
+    }
+    desk.helm
+        .run(&release, &Operation::Uninstall, PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(desk.list().await, []);
 }
 
 #[tokio::test]
