@@ -81,8 +81,19 @@ e2e: ## The same on the real cluster that KUBECONFIG names, with the image IMG (
 kind-setup: ## A kind cluster with Traefik on port 8080 and the image IMG in it (needs docker, kind, helm)
 	@IMG='$(IMG)' KUBECTL='$(KUBECTL)' DOCKER='$(DOCKER)' ./hack/kind-setup.sh
 
+.PHONY: get-manifests
+get-manifests: ## Fetch llm-d's charts into opt/manifests/llmd and render them for Kustomize (ARGS='--infra 1.3.3 ...'; needs helm)
+	@$(CARGO) build --quiet -p llm-operator
+	@LLM_OPERATOR=$${LLM_OPERATOR:-$$PWD/target/debug/llm-operator} ./get_all_manifests.sh $(ARGS)
+
+.PHONY: image
+image: docker-build ## The same as docker-build
+
+.PHONY: image-build
+image-build: docker-build ## The same as docker-build
+
 .PHONY: docker-build
-docker-build: ## Build the operator's image as IMG=registry/name:tag
+docker-build: ## Build the operator's image as IMG=registry/name:tag, with Helm and with what get-manifests has fetched
 	$(DOCKER) build -t $(IMG) .
 
 .PHONY: docker-push

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod charts;
 mod external_metrics;
 mod kind;
 mod run;
