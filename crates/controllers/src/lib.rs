@@ -12,6 +12,7 @@ pub mod auto_node_labeler;
 pub mod caches;
 mod catalogued;
 pub mod context;
+pub mod data_science_cluster;
 pub mod decisions;
 mod dynamo_graph_deployment;
 pub mod kinds;

@@ -8,6 +8,7 @@ use api::{
     ai_example_com::v1::{self as ai, ModelDeployment},
     llm_example_com::v1alpha1::LLMDeployment,
     nvidia_com::v1::DynamoGraphDeployment,
+    opendatahub_io::datasciencecluster::v2::DataScienceCluster,
     premlabs_io::v1alpha1::AIDeployment,
 };
 use kube::{Client, CustomResourceExt as _};
@@ -27,6 +28,7 @@ use crate::{
     },
     caches::Caches,
     context::Context,
+    data_science_cluster::reconcile::DataScienceClusterReconciler,
     llm_model::reconcile::LLMModelReconciler,
     llmd::{
         desk::{Desk, HelmSetup},
@@ -151,6 +153,14 @@ impl Operator {
         if let Some(charts) = &self.charts {
             runner = runner.with(LlmdReconciler::new(self.context.clone(), charts.clone()));
         }
+        if let Some(watched) = &self.context.caches.data_science {
+            let context = self.context.clone();
+            runner = runner.with(DataScienceClusterReconciler::new(
+                &self.client,
+                context,
+                watched.clone(),
+            ));
+        }
         let scaling = Arc::new(Scaling::new(
             self.context.promises.subjects.clone(),
             self.context.clone(),
@@ -185,13 +195,13 @@ impl Operator {
 
     /// One line for each resource that cannot be watched, and why.
     pub fn notes(&self) -> Vec<String> {
-        let optional = DynamoGraphDeployment::crd_name();
+        let optional = [DynamoGraphDeployment::crd_name(), DataScienceCluster::crd_name()];
         let troubles = self.watches.states().into_iter().flat_map(|(resource, states)| {
             states.into_iter().filter_map(move |state| match state {
                 WatchState::Starting => Some(format!("{resource}: first list is under way")),
                 WatchState::Watching => None,
                 // Nobody misses what is installed only when asked for.
-                WatchState::NotServed if resource == optional => None,
+                WatchState::NotServed if optional.contains(&resource.as_str()) => None,
                 WatchState::NotServed => Some(format!(
                     "{resource}: not served by this cluster; install the definition with `llm-operator crds | kubectl apply -f -`"
                 )),

@@ -225,5 +225,6 @@ pub fn conditions_page() -> String {
     page.push_str(&crate::auto_node_labeler::reasons::markdown());
     page.push_str(&crate::scaling::reasons::markdown());
     page.push_str(&crate::llmd::reasons::markdown());
+    page.push_str(&crate::data_science_cluster::reasons::markdown());
     page
 }

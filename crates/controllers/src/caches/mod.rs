@@ -28,7 +28,7 @@ use k8s_openapi::api::{
 };
 use reconcile::{
     CacheSpec, Child, ObjectKey, WatchCache, Watches,
-    cache::{ChildHead, ChildView},
+    cache::{ChildHead, ChildView, Namespaces},
 };
 use serde::de::DeserializeOwned;
 
@@ -42,6 +42,7 @@ use self::{
 };
 use crate::{
     auto_node_labeler::{labeler::Labeler, manager::LabelManager, node::NodeRecord, watch as labels},
+    data_science_cluster::watch::Watched as DataScience,
     kinds::{
         AI_DEPLOYMENT, AI_LLM_MODEL, AI_MODEL_MAP, DYNAMO_GRAPH_DEPLOYMENT, LLM_DEPLOYMENT, LLM_MODEL, LLMD,
         MODEL_DEPLOYMENT, NVIDIA_GPU_LLM,
@@ -74,6 +75,8 @@ pub struct Caches {
     pub(crate) tokens: Tokens,
     /// The one that deploys llm-d.
     pub llmds: Arc<WatchCache<Llmd>>,
+    /// Who asks for it, where the whole cluster is watched.
+    pub data_science: Option<DataScience>,
     /// Maps of models.
     pub model_maps: Arc<WatchCache<AIModelMap>>,
     /// All claims, ours or not.
@@ -143,7 +146,9 @@ impl Caches {
         let nodes = watches.start(labels::nodes(manager, move |change| {
             triggers::node_changed(change, &waiting)
         }));
+        let whole = *watches.namespaces() == Namespaces::All;
         Self {
+            data_science: whole.then(|| DataScience::start(watches)),
             children: Children::start(watches, &owners, &serving),
             claims: watches.start(claims(models.clone(), serving.clone())),
             scalers: watches.start(scalers(serving.clone())),
@@ -233,11 +238,13 @@ impl Caches {
         let labeled = labels::roots(&self.labelers, &self.nodes);
         let llmds = self.llmds.names().into_iter();
         let llmds = llmds.map(|(namespace, name)| ObjectKey::new(LLMD, namespace, name));
+        let data_science = self.data_science.iter().flat_map(DataScience::keys);
         self.owners
             .all()
             .into_iter()
             .chain(models)
             .chain(llmds)
+            .chain(data_science)
             .chain(labeled)
             .collect()
     }
