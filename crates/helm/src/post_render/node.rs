@@ -33,6 +33,26 @@ impl Scalar {
     }
 }
 
+/// Words that are more than a text to some readers.
+const RESERVED: [&str; 4] = ["true", "false", "null", "none"];
+
+impl Scalar {
+    /// The name of a field: without quotes when no reader takes it for anything but a text.
+    pub(super) fn name(text: &str) -> Self {
+        // `y`, `no`, `on` and `off` are shorter.
+        let safe = text.len() > 3
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
+            && !RESERVED.iter().any(|word| text.eq_ignore_ascii_case(word));
+        Self {
+            plain: safe,
+            ..Self::string(text)
+        }
+    }
+}
+
 impl Node {
     pub(super) fn string(text: &str) -> Self {
         Self::Scalar(Scalar::string(text))
@@ -101,7 +121,7 @@ impl Node {
         if let Some(found) = self.get_mut(name) {
             *found = value;
         } else if let Some(fields) = self.fields_mut() {
-            fields.push((Scalar::string(name), value));
+            fields.push((Scalar::name(name), value));
         }
     }
 

@@ -174,6 +174,19 @@ fn namespaces_are_given_to_kinds_that_have_one() {
 }
 
 #[test]
+fn names_that_are_set_are_quoted_only_where_they_must_be() {
+    let mut options = options();
+    options.labels = ["true", "yes", "123", "llm-operator.io/name"]
+        .map(|name| (name.to_owned(), "1".to_owned()))
+        .into();
+    assert_eq!(
+        post_render("kind: A\n", &options).unwrap(),
+        "---\nkind: A\nmetadata:\n  labels:\n    \"123\": \"1\"\n    llm-operator.io/name: \"1\"\n    \
+         \"true\": \"1\"\n    \"yes\": \"1\"\n  namespace: \"llm-d\"\n"
+    );
+}
+
+#[test]
 fn lists_are_opened_and_empty_documents_left_out() {
     let found = rendered(
         "# nothing\n---\n---\nkind: ConfigMapList\nitems: [{kind: ConfigMap, metadata: {name: a}}]\n---\n~\n",

@@ -1,8 +1,9 @@
 //! A process that ends with whoever started it.
 //!
 //! In: a command, standard input held open by the starter. Out: the command's exit code. When the input ends, because the
-//! starter closed it or was killed in whatever way, the command is asked to end (SIGTERM) and killed [`GRACE`] later, and its directory is removed. What
-//! the command leaves behind is killed and waited for here.
+//! starter closed it or was killed in whatever way, the command is asked to end (SIGTERM) and killed [`GRACE`] later, and the
+//! directory of the call is removed. A signal to end asks the command too. What the command leaves behind is killed and
+//! waited for here.
 
 use std::{
     env,
@@ -14,12 +15,17 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
+use tokio::{
+    runtime::Builder,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::{CALL_DIRECTORY, GRACE, NOT_STARTED};
 
@@ -45,6 +51,11 @@ pub fn guard(command: &[OsString]) -> ExitCode {
         eprintln!("{NOT_STARTED}no command was given");
         return NO_COMMAND.into();
     };
+    let (ask, asked) = channel();
+    if let Err(error) = ask_with_signals(ask.clone()) {
+        eprintln!("{NOT_STARTED}{error}");
+        return NO_COMMAND.into();
+    }
     let child = Command::new(program).args(args).stdin(Stdio::null()).spawn();
     let mut child = match child {
         Ok(child) => child,
@@ -54,7 +65,8 @@ pub fn guard(command: &[OsString]) -> ExitCode {
         }
     };
     let ended = Arc::new(Ended::default());
-    end_with_input(&child, Arc::clone(&ended));
+    end_when_asked(&child, asked, Arc::clone(&ended));
+    ask_with_input(ask, Arc::clone(&ended));
     let status = child.wait();
     ended.child.store(true, Ordering::SeqCst);
     end_leftovers();
@@ -67,17 +79,15 @@ pub fn guard(command: &[OsString]) -> ExitCode {
     status.map_or(ExitCode::FAILURE, |status| exit_code(status).into())
 }
 
-/// Ends the child once standard input has ended.
-fn end_with_input(child: &Child, ended: Arc<Ended>) {
+/// Ends the child once it is asked to.
+fn end_when_asked(child: &Child, asked: Receiver<()>, ended: Arc<Ended>) {
     let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
         return;
     };
     thread::spawn(move || {
-        // Nothing is ever written: anything but the end is passed over.
-        let mut input = std::io::stdin().lock();
-        let mut buffer = [0; 64];
-        while matches!(input.read(&mut buffer), Ok(count) if count > 0) {}
-        ended.input.store(true, Ordering::SeqCst);
+        if asked.recv().is_err() {
+            return;
+        }
         for (signal, pause) in [(Signal::TERM, GRACE), (Signal::KILL, Duration::ZERO)] {
             // Once it has been waited for, its number may be another's.
             if !ended.child.load(Ordering::SeqCst) {
@@ -86,6 +96,41 @@ fn end_with_input(child: &Child, ended: Arc<Ended>) {
             thread::sleep(pause);
         }
     });
+}
+
+/// Asks once standard input has ended.
+fn ask_with_input(ask: Sender<()>, ended: Arc<Ended>) {
+    thread::spawn(move || {
+        // Nothing is ever written: anything but the end is passed over.
+        let mut input = std::io::stdin().lock();
+        let mut buffer = [0; 64];
+        while matches!(input.read(&mut buffer), Ok(count) if count > 0) {}
+        ended.input.store(true, Ordering::SeqCst);
+        let _ = ask.send(());
+    });
+}
+
+/// Asks when we are to end ourselves: by no signal but SIGKILL may the command lose its guard.
+fn ask_with_signals(ask: Sender<()>) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let within = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    drop(within);
+    thread::spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                    _ = hang_up.recv() => {}
+                }
+                let _ = ask.send(());
+            }
+        });
+    });
+    Ok(())
 }
 
 /// Kills what the command has left behind, and waits for it: all of it has become ours, one generation after the other.

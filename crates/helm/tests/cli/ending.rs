@@ -199,7 +199,13 @@ async fn what_does_not_end_when_asked_is_killed_with_its_children() {
 }
 
 #[tokio::test]
-async fn kill_9_of_the_guard_ends_helm_too() {
+async fn signals_to_the_guard_end_helm_too() {
+    for signal in ["-TERM", "-HUP", "-9"] {
+        signal_to_the_guard(signal).await;
+    }
+}
+
+async fn signal_to_the_guard(signal: &str) {
     let home = TemporaryDirectory::new("helm-guard").unwrap();
     let program = stubborn(home.path());
     let helm = without_cluster(home.path(), |options| options.program = program).await;
@@ -212,7 +218,13 @@ async fn kill_9_of_the_guard_ends_helm_too() {
         let guards = processes(home.path());
         let guard = guards.iter().find(|line| line.contains("helm-guard")).unwrap();
         let pid = guard.split(' ').next().unwrap();
-        assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, pid])
+                .status()
+                .unwrap()
+                .success()
+        );
     };
     let (result, ()) = tokio::join!(helm.pull(&chart), kill);
     assert!(result.is_err(), "{result:?}");

@@ -83,20 +83,25 @@ impl Charts {
 
     /// The archive of a chart in a version, made when it is first asked for. The version may begin with `v`. Blocks.
     pub fn archive(&self, chart: &str, version: &str) -> Result<PathBuf, ChartsError> {
-        let archive = self.directory.path().join(format!("{chart}-{version}.tgz"));
+        let name = format!("{chart}-{version}.tgz");
+        let archive = self.directory.path().join(&name);
         if archive.exists() {
             return Ok(archive);
         }
+        // Others may ask for the same one meanwhile: it appears under its name when it is whole.
+        let bench = TemporaryDirectory::new("chart")?;
         let output = Command::new(&self.helm)
             .args(["package", "--version", version, "--app-version", version])
             .arg("--destination")
-            .arg(self.directory.path())
+            .arg(bench.path())
             .arg(Self::source(chart))
-            .env("HELM_CACHE_HOME", self.directory.path().join("cache"))
-            .env("HELM_CONFIG_HOME", self.directory.path().join("config"))
-            .env("HELM_DATA_HOME", self.directory.path().join("data"))
+            .env("HELM_CACHE_HOME", bench.path().join("cache"))
+            .env("HELM_CONFIG_HOME", bench.path().join("config"))
+            .env("HELM_DATA_HOME", bench.path().join("data"))
             .output()?;
-        if output.status.success() && archive.exists() {
+        let made = bench.path().join(name);
+        if output.status.success() && made.exists() {
+            std::fs::rename(made, &archive)?;
             return Ok(archive);
         }
         Err(ChartsError::Package {
