@@ -177,9 +177,9 @@ pub fn begin_of(
     };
     let what = match &judged.step {
         Step::Install => What::Work(Work::Install(prepared()?)),
-        Step::Upgrade { .. } => What::Work(Work::Upgrade(prepared()?, last(history).cloned())),
-        Step::Rollback { to } => What::Work(Work::Rollback(*to)),
-        Step::Uninstall => What::Work(Work::Uninstall(last(history).cloned())),
+        Step::Upgrade { .. } => What::Work(Work::Upgrade(prepared()?, history.to_vec())),
+        Step::Rollback { to } => What::Work(Work::Rollback(*to, history.to_vec())),
+        Step::Uninstall => What::Work(Work::Uninstall(history.to_vec())),
         Step::Unlock { revision } => What::Unlock(of(*revision)?),
         Step::CorrectDrift { objects } => {
             let deployed = last(history)?;

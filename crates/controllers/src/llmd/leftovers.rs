@@ -25,9 +25,11 @@ pub enum Hooks {
     All,
 }
 
-/// Objects of hooks of a release that are in none of these objects.
-pub fn forgotten(release: &Release, hooks: Hooks, kept: &[Object]) -> Vec<Object> {
-    let meant = release.hooks.iter().filter(|hook| match hooks {
+/// Objects of hooks of these revisions that are in none of these objects, each once. Every revision counts: a hook that a later one lacks
+/// has left its object all the same.
+pub fn forgotten(revisions: &[Release], hooks: Hooks, kept: &[Object]) -> Vec<Object> {
+    let all = revisions.iter().flat_map(|release| &release.hooks);
+    let meant = all.filter(|hook| match hooks {
         Hooks::All => true,
         Hooks::OfLife => !is_of_uninstallation(hook),
     });
@@ -35,11 +37,23 @@ pub fn forgotten(release: &Release, hooks: Hooks, kept: &[Object]) -> Vec<Object
         .iter()
         .map(|object| (&object.id.kind.kind, &object.id.name))
         .collect();
-    meant
+    let objects = meant
         .filter_map(|hook| manifest::parse(&hook.manifest).ok())
-        .flatten()
-        .filter(|object| !kept.contains(&(&object.id.kind.kind, &object.id.name)))
-        .collect()
+        .flatten();
+    once(objects.filter(|object| !kept.contains(&(&object.id.kind.kind, &object.id.name))))
+}
+
+/// All objects of these revisions, each once, in the opposite order of their installation.
+pub fn objects(revisions: &[Release]) -> Vec<Object> {
+    let parsed = |release: &Release| manifest::parse(&release.manifest).unwrap_or_default();
+    let mut objects = once(revisions.iter().flat_map(parsed));
+    objects.reverse();
+    objects
+}
+
+fn once(objects: impl Iterator<Item = Object>) -> Vec<Object> {
+    let mut seen = BTreeSet::new();
+    objects.filter(|object| seen.insert(object.id.clone())).collect()
 }
 
 fn is_of_uninstallation(hook: &Hook) -> bool {
@@ -122,9 +136,11 @@ mod tests {
             ..Release::default()
         };
         let names = |objects: Vec<Object>| objects.into_iter().map(|one| one.id.name).collect::<Vec<_>>();
-        assert_eq!(names(forgotten(&release, Hooks::OfLife, &[])), ["route"]);
-        assert_eq!(names(forgotten(&release, Hooks::All, &[])), ["route", "bye"]);
         let kept = manifest::parse(&release.hooks[0].manifest).unwrap();
-        assert_eq!(names(forgotten(&release, Hooks::All, &kept)), ["bye"]);
+        // A later revision without any hook does not make the others' objects go away.
+        let revisions = [release.clone(), release, Release::default()];
+        assert_eq!(names(forgotten(&revisions, Hooks::OfLife, &[])), ["route"]);
+        assert_eq!(names(forgotten(&revisions, Hooks::All, &[])), ["route", "bye"]);
+        assert_eq!(names(forgotten(&revisions, Hooks::All, &kept)), ["bye"]);
     }
 }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use helm::{
     HelmError, Operation, ReleaseName,
-    manifest::{self, Object},
+    manifest::Object,
     release::{Release, StoredRelease},
 };
 use k8s_openapi::api::core::v1::Secret;
@@ -30,12 +30,12 @@ const LISTING: Duration = Duration::from_secs(1);
 pub enum Work {
     /// The first revision.
     Install(Box<Prepared>),
-    /// A new revision of what is there.
-    Upgrade(Box<Prepared>, Option<Arc<StoredRelease>>),
-    /// Back to an old revision.
-    Rollback(u32),
-    /// The end of what is there.
-    Uninstall(Option<Arc<StoredRelease>>),
+    /// A new revision after these.
+    Upgrade(Box<Prepared>, Vec<Arc<StoredRelease>>),
+    /// Back to an old one of these revisions.
+    Rollback(u32, Vec<Arc<StoredRelease>>),
+    /// The end of the release with these revisions.
+    Uninstall(Vec<Arc<StoredRelease>>),
 }
 
 /// Does it, and lists the releases when it is done.
@@ -61,49 +61,60 @@ async fn run(desk: &Desk, name: &ReleaseName, work: Work, timeout: Duration) -> 
                 .run(name, &Operation::Install { chart, spec }, timeout)
                 .await
         }
-        Work::Upgrade(prepared, before) => {
+        Work::Upgrade(prepared, history) => {
             let Prepared {
                 chart, spec, objects, ..
             } = *prepared;
             desk.helm
                 .run(name, &Operation::Upgrade { chart, spec }, timeout)
                 .await?;
-            let Some(before) = before.and_then(|before| before.decode().ok()) else {
-                return Ok(());
-            };
-            remove(desk, name, &leftovers::forgotten(&before, Hooks::All, &objects)).await
+            remove(
+                desk,
+                name,
+                &leftovers::forgotten(&decoded(&history), Hooks::All, &objects),
+            )
+            .await
         }
-        Work::Rollback(revision) => {
+        Work::Rollback(revision, history) => {
             desk.helm
                 .run(name, &Operation::Rollback { revision }, timeout)
-                .await
+                .await?;
+            let (back, others): (Vec<_>, Vec<_>) = history
+                .into_iter()
+                .partition(|one| one.head().revision == revision);
+            let kept = leftovers::forgotten(&decoded(&back), Hooks::All, &[]);
+            remove(
+                desk,
+                name,
+                &leftovers::forgotten(&decoded(&others), Hooks::All, &kept),
+            )
+            .await
         }
-        Work::Uninstall(last) => {
-            let last = last.and_then(|last| last.decode().ok()).unwrap_or_default();
-            uninstall(desk, name, &last, timeout).await
-        }
+        Work::Uninstall(history) => uninstall(desk, name, &decoded(&history), timeout).await,
     }
+}
+
+fn decoded(history: &[Arc<StoredRelease>]) -> Vec<Release> {
+    history.iter().filter_map(|one| one.decode().ok()).collect()
 }
 
 async fn uninstall(
     desk: &Desk,
     name: &ReleaseName,
-    last: &Release,
+    revisions: &[Release],
     timeout: Duration,
 ) -> Result<(), HelmError> {
-    remove(desk, name, &leftovers::forgotten(last, Hooks::OfLife, &[])).await?;
+    remove(desk, name, &leftovers::forgotten(revisions, Hooks::OfLife, &[])).await?;
     match desk.helm.run(name, &Operation::Uninstall, timeout).await {
-        Err(HelmError::UnknownKind { .. }) => take_apart(desk, name, last).await?,
+        Err(HelmError::UnknownKind { .. }) => take_apart(desk, name, revisions).await?,
         result => result?,
     }
-    remove(desk, name, &leftovers::forgotten(last, Hooks::All, &[])).await
+    remove(desk, name, &leftovers::forgotten(revisions, Hooks::All, &[])).await
 }
 
 /// Removes the objects whose kinds are still served, then Helm's record of the release.
-async fn take_apart(desk: &Desk, name: &ReleaseName, last: &Release) -> Result<(), HelmError> {
-    let mut objects = manifest::parse(&last.manifest).unwrap_or_default();
-    objects.reverse();
-    remove(desk, name, &objects).await?;
+async fn take_apart(desk: &Desk, name: &ReleaseName, revisions: &[Release]) -> Result<(), HelmError> {
+    remove(desk, name, &leftovers::objects(revisions)).await?;
     let api: Api<Secret> = Api::namespaced(desk.client.clone(), &name.namespace);
     let records = ListParams::default().labels(&format!("owner=helm,name={}", name.name));
     let deleted = api.delete_collection(&DeleteParams::default(), &records).await;

@@ -282,7 +282,8 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
     if let Step::Stalled { reason } = &release.step {
         let tries = release.attempts.failures;
         let message = format!(
-            "{name}: given up after {tries} tries: {reason}; {}",
+            "{name}: given up after {tries} tries: {}; {}",
+            told(reason),
             standing(release)
         );
         return Some((Reason::RetriesExhausted, message));
@@ -311,8 +312,9 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
             ),
         };
         let message = format!(
-            "{name}: try {} has failed: {error}; {next}; {}",
+            "{name}: try {} has failed: {}; {next}; {}",
             release.attempts.failures,
+            told(error),
             standing(release)
         );
         return Some((Reason::StepFailed, message));
@@ -327,6 +329,23 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
         step => step
             .action()
             .map(|action| (Reason::Progressing, format!("{name}: {} follows", noun(action)))),
+    }
+}
+
+/// An error in one line, with the way out where the chart itself cannot know it.
+fn told(error: &str) -> String {
+    let lines: Vec<&str> = error
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let line = lines.join("; ");
+    if line.contains("field is immutable") {
+        format!(
+            "{line}; what cannot be changed in place is installed anew with spec.remediation.upgrade: uninstall"
+        )
+    } else {
+        line
     }
 }
 
