@@ -184,6 +184,7 @@ impl Operator {
         }
         if let Some(charts) = &self.charts {
             charts.stop();
+            charts.helm.settled().await;
         }
         self.context.recorder.flush().await;
     }

@@ -74,4 +74,8 @@ pub trait Helm: Send + Sync {
         operation: &'a Operation,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<(), HelmError>>;
+
+    /// Waits until no process is left. Whoever gave up calls and is about to end, or to hand the releases on to another process,
+    /// waits for this: Helm then still notes in the release that it was cut short, instead of leaving it locked.
+    fn settled(&self) -> BoxFuture<'_, ()>;
 }

@@ -52,13 +52,6 @@ impl CliHelm {
             options,
         })
     }
-
-    /// Waits until no process is left. Whoever gave up calls and is about to end, or to hand the releases on to another process,
-    /// waits for this: Helm then still notes in the release that it was cut short, instead of leaving it locked.
-    pub async fn settled(&self) {
-        let all = u32::try_from(self.options.concurrency.max(1)).unwrap_or(u32::MAX);
-        let _ = self.processes.acquire_many(all).await;
-    }
 }
 
 impl Helm for CliHelm {
@@ -81,5 +74,13 @@ impl Helm for CliHelm {
         timeout: Duration,
     ) -> BoxFuture<'a, Result<(), HelmError>> {
         run::run(self, release, operation, timeout).boxed()
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        async {
+            let all = u32::try_from(self.options.concurrency.max(1)).unwrap_or(u32::MAX);
+            let _ = self.processes.acquire_many(all).await;
+        }
+        .boxed()
     }
 }

@@ -4,7 +4,7 @@ use crate::bed::{Bed, DOCUMENT, condition};
 
 /// All three charts are real releases that fit together, everything is found by the document's command, and when it is deleted nothing
 /// is left.
-/// Promises: S1-1, S1-2, S1-3, S1-8, S1-19, S1-22, S1-24, S1-25, S1-26
+/// Promises: S1-1, S1-2, S1-3, S1-8, S1-9, S1-10, S1-19, S1-22, S1-24, S1-25, S1-26
 #[tokio::test]
 async fn the_documents_llmd_is_deployed_and_removed() {
     let bed = Bed::new().await;
