@@ -1,6 +1,9 @@
 //! `install`, `deploy`, `undeploy`, `uninstall` and `help` on a real control plane.
 
-use api::{infra_example_com::v1::NvidiaGpuLlm, premlabs_io::v1alpha1::AutoNodeLabeler};
+use api::{
+    infra_example_com::v1::NvidiaGpuLlm, opendatahub_io::components::v1alpha1::Llmd,
+    premlabs_io::v1alpha1::AutoNodeLabeler,
+};
 use k8s_openapi::{
     api::{apps::v1::Deployment, rbac::v1::ClusterRole},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -25,18 +28,23 @@ apiVersion: infra.example.com/v1
 kind: NvidiaGpuLlm
 metadata: {name: left, namespace: default, finalizers: [infra.example.com/gpu-llm, example.com/other]}
 spec: {action: install, llmName: left}
+---
+apiVersion: components.platform.opendatahub.io/v1alpha1
+kind: Llmd
+metadata: {name: default-llm-d, finalizers: [components.platform.opendatahub.io/llm-d-releases, example.com/other]}
+spec: {}
 ";
 
 /// Only the other's finalizer is left; then that one goes too.
-async fn let_go<K>(resources: &Api<K>)
+async fn let_go<K>(resources: &Api<K>, name: &str)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let left = resources.get("left").await.unwrap();
+    let left = resources.get(name).await.unwrap();
     assert_eq!(left.finalizers(), ["example.com/other"], "{}", K::kind(&()));
     let patch = Patch::Merge(serde_json::json!({"metadata": {"finalizers": null}}));
     resources
-        .patch("left", &PatchParams::default(), &patch)
+        .patch(name, &PatchParams::default(), &patch)
         .await
         .unwrap();
 }
@@ -87,8 +95,9 @@ async fn the_operator_is_installed_and_removed() {
     assert_eq!(deployments.get_opt("llm-operator").await.unwrap(), None);
     let labelers: Api<AutoNodeLabeler> = Api::default_namespaced(client.clone());
     let models: Api<NvidiaGpuLlm> = Api::default_namespaced(client.clone());
-    let_go(&labelers).await;
-    let_go(&models).await;
+    let_go(&labelers, "left").await;
+    let_go(&models, "left").await;
+    let_go(&Api::<Llmd>::all(client.clone()), "default-llm-d").await;
     run("uninstall").await;
     testkit::until("no definition is left", PATIENCE, async || {
         let left = count().await;
