@@ -1,0 +1,14 @@
+//! `DataScienceCluster` on the real control plane: the `Llmd` that it asks for, and the status that it shares with others.
+//!
+//! What becomes of an `Llmd` is tested in `llmd`; here nothing is installed, so no Helm is needed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bed;
+mod foreign;
+mod life;
+mod rest;
+mod rivals;
