@@ -88,7 +88,7 @@ fn pool(own: &Given, infra: Option<&Given>, model_service: Option<&Given>, aroun
         ours = merged(std::mem::take(&mut ours), nested(path, value));
     };
     let servers = ["inferencePool", "modelServers", "matchLabels"];
-    if at(&own.values, &servers).is_none() {
+    if own.knows(&["inferencePool"]) && at(&own.values, &servers).is_none() {
         supply(&servers, pool_labels(model_service));
     }
     if let Some(port) =
