@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The document's example makes the `Llmd`: its three blocks, its owner, and a status in both.
-/// Promises: S1-4, S1-5, S1-7, S1-10, S1-23
+/// Promises: S1-4, S1-5, S1-6, S1-7, S1-10, S1-16, S1-23
 #[tokio::test]
 async fn the_documents_example() {
     let scene = Scene::new().await;
