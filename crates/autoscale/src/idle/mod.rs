@@ -103,6 +103,8 @@ pub struct Idle {
     state: State,
     last: Option<Duration>,
     seen: Memory,
+    /// What the workload was told at the last look.
+    told: Option<u32>,
 }
 
 impl Idle {
@@ -137,6 +139,7 @@ impl Idle {
             state,
             last: None,
             seen: Memory::default(),
+            told: None,
         }
     }
 
@@ -153,6 +156,7 @@ impl Idle {
             self.seen.wake = Some(word.into());
         }
         self.seen.least = look.least;
+        self.told = look.told;
         match &mut self.state {
             State::Awake { quiet, told } => {
                 let for_ = quiet.look(look, gap, asked);
@@ -181,10 +185,9 @@ impl Idle {
                 let replicas = *replicas;
                 if look.snapshot.count(Phase::Serving) > 0 {
                     let told = *told;
-                    *self = Self {
-                        last: self.last,
-                        seen: std::mem::take(&mut self.seen),
-                        ..Self::awake(told)
+                    self.state = State::Awake {
+                        quiet: Quiet::default(),
+                        told,
                     };
                     Course::Follow
                 } else if stopped && look.after.is_some() {
@@ -201,12 +204,13 @@ impl Idle {
         self.state = match (&self.state, replicas) {
             (State::Awake { .. } | State::Waking { .. }, 0) => State::Zero {
                 memory: self.seen.clone(),
-                told: false,
+                told: self.told == Some(0),
                 for_: Duration::ZERO,
             },
+            // Whoever woke it by a number has set that.
             (State::Zero { .. }, 1..) => State::Waking {
                 replicas,
-                told: false,
+                told: self.told.is_some_and(|told| told > 0),
                 for_: Duration::ZERO,
             },
             (State::Zero { .. }, 0) | (State::Awake { .. } | State::Waking { .. }, _) => return,

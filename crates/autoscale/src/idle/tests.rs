@@ -318,6 +318,20 @@ fn a_workload_that_somebody_stops_stays_stopped() {
     assert_eq!(scene.look(), Course::Waking(1));
     scene.told = Some(0);
     assert_eq!(scene.look(), Course::Sleep(Asleep::ByHand), "while it wakes");
+
+    let mut scene = Scene::asleep();
+    scene.told = Some(2);
+    assert_eq!(scene.look(), Course::Wake(2, Wanted::Scaled));
+    scene.idle.took(2);
+    scene.told = Some(0);
+    assert_eq!(
+        scene.look(),
+        Course::Sleep(Asleep::ByHand),
+        "whoever woke it changes their mind"
+    );
+    scene.idle.took(0);
+    scene.told = Some(1);
+    assert_eq!(scene.look(), Course::Wake(1, Wanted::Scaled), "and again");
 }
 
 /// A number that is seen late is not taken for somebody's, but one that stays is.
