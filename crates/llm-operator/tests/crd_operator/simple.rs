@@ -154,7 +154,10 @@ fn the_example_has_the_shipped_rights_of_a_namespace() {
     let cluster: ClusterRole = serde_json::from_value(of("ClusterRole")).unwrap();
     let without_namespace = |right: &Right| matches!(right.1.as_str(), "nodes" | "storageclasses");
     // An operator of one namespace leaves llm-d alone, which belongs to the whole cluster.
-    let of_llm_d = |right: &Right| right.0.ends_with("opendatahub.io");
+    let of_llm_d = |right: &Right| {
+        let names = right.2.iter().any(|name| name.ends_with("opendatahub.io"));
+        names || right.0.ends_with("opendatahub.io")
+    };
     let (wide, narrow): (BTreeSet<Right>, BTreeSet<Right>) = rights(&shipped.rules.unwrap())
         .into_iter()
         .filter(|right| !of_llm_d(right))
