@@ -98,6 +98,65 @@ async fn samples_apply_as_the_document_has_them() {
     }
 }
 
+/// Guide and summary show the same, and all files that the document names are there.
+/// Promises: S1-16, S1-17
+#[test]
+fn the_guide_shows_the_samples() {
+    let guide = repository_file("docs/llmd-integration.md");
+    let summary = repository_file("LLMD_INTEGRATION_SUMMARY.md");
+    for (file, document) in SAMPLES {
+        assert!(guide.contains(&format!("```yaml\n{document}```")), "{file}");
+        assert!(guide.contains(file) && summary.contains(file), "{file}");
+    }
+    for file in [
+        "crates/controllers/src/llmd/README.md",
+        "hack/fetch-helm-charts.sh",
+        "get_all_manifests.sh",
+        "opt/manifests/llmd/README.md",
+    ] {
+        assert!(!repository_file(file).is_empty(), "{file}");
+    }
+}
+
+/// Every field of the definition has a row in the guide.
+/// Promises: S1-17
+#[test]
+fn the_guide_has_every_field() {
+    let guide = repository_file("docs/llmd-integration.md");
+    let table = guide
+        .split("## Fields")
+        .nth(1)
+        .unwrap()
+        .split("## ")
+        .next()
+        .unwrap();
+    let definition: Value = serde_saphyr::from_str(&repository_file(
+        "config/crd/components.platform.opendatahub.io_llmds.yaml",
+    ))
+    .unwrap();
+    let spec = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let fields = |schema: &Value| -> Vec<String> {
+        let properties = schema["properties"].as_object().unwrap();
+        properties.keys().cloned().collect()
+    };
+    let block = &spec["properties"]["infra"];
+    let mut all = fields(spec);
+    all.extend(fields(block));
+    all.extend(fields(&block["properties"]["repository"]));
+    all.extend(fields(&block["properties"]["valuesFrom"]["items"]));
+    all.extend(fields(&spec["properties"]["remediation"]));
+    for field in all {
+        let named = [
+            format!("`{field}`"),
+            format!("`{field}."),
+            format!(".{field}`"),
+            format!(".{field}."),
+            format!(".{field}["),
+        ];
+        assert!(named.iter().any(|name| table.contains(name)), "{field}");
+    }
+}
+
 /// All that the operator can say about these kinds, as Prometheus would read it.
 fn exported() -> String {
     let metrics = Metrics::new();
