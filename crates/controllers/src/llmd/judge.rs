@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use api::opendatahub_io::components::v1alpha1::{ChartRelease, Llmd};
 use helm::{
-    Attempts, HelmError, Pass, ReleaseName, Remediation, Request, State, Step, View,
+    Action, Attempts, HelmError, Pass, ReleaseName, Remediation, Request, State, Step, View,
     manifest::{KindId, Object},
     release::{ReleaseHead, Status, StoredRelease},
 };
@@ -201,6 +201,13 @@ pub fn begin_of(
     })
 }
 
+/// Whether what is under way makes what is not wanted any more: then nobody waits for its end. `digest` is that of what is wanted.
+pub fn is_outdated(release: &ReleaseReport, digest: Option<&str>) -> bool {
+    let makes = matches!(release.running, Some((Action::Install | Action::Upgrade, _)));
+    let started = release.attempts.started.as_ref();
+    makes && started.is_some_and(|started| digest != Some(started.digest.as_str()))
+}
+
 /// Whether a step brings objects into the cluster, for which their kinds must be known.
 pub fn makes(step: &Step) -> bool {
     matches!(step, Step::Install | Step::Upgrade { .. })
@@ -239,4 +246,51 @@ fn tried(llmd: &Llmd, component: Component) -> Attempts {
     let of_component = |one: &&ChartRelease| one.name == component.release();
     let stored = { releases }.find(of_component);
     attempts::read(stored.and_then(|release| release.attempts.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use helm::Started;
+
+    use super::*;
+
+    #[test]
+    fn what_makes_something_else_is_given_up() {
+        let running = |action: Action| ReleaseReport {
+            component: Component::Infra,
+            namespace: "llm-d".to_owned(),
+            wanted: true,
+            source: None,
+            state: State::Running,
+            step: Step::Nothing,
+            held: false,
+            running: Some((action, Timestamp::UNIX_EPOCH)),
+            attempts: Attempts {
+                started: Some(Started {
+                    action,
+                    revision: 1,
+                    digest: "old".to_owned(),
+                    ended: None,
+                }),
+                ..Attempts::default()
+            },
+            history: Vec::new(),
+        };
+        for action in [Action::Install, Action::Upgrade] {
+            assert!(!is_outdated(&running(action), Some("old")));
+            assert!(is_outdated(&running(action), Some("new")));
+            assert!(is_outdated(&running(action), None), "it should not be at all");
+        }
+        for action in [Action::Rollback, Action::Uninstall] {
+            assert!(
+                !is_outdated(&running(action), Some("new")),
+                "that is on the way in any case"
+            );
+        }
+        let resting = ReleaseReport {
+            running: None,
+            ..running(Action::Install)
+        };
+        assert!(!is_outdated(&resting, Some("new")));
+    }
 }

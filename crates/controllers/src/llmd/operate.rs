@@ -46,11 +46,16 @@ pub async fn operate(
     timeout: Duration,
 ) -> Result<(), HelmError> {
     let result = run(&desk, &name, work, timeout).await;
-    while let Err(error) = desk.releases.list(&name.namespace).await {
-        tracing::warn!(release = name.name, "the releases cannot be listed: {error}");
+    listed(&desk, &name.namespace).await;
+    result
+}
+
+/// Lists the releases of a namespace, however long it takes.
+pub async fn listed(desk: &Desk, namespace: &str) {
+    while let Err(error) = desk.releases.list(namespace).await {
+        tracing::warn!(namespace, "the releases cannot be listed: {error}");
         tokio::time::sleep(LISTING).await;
     }
-    result
 }
 
 async fn run(desk: &Desk, name: &ReleaseName, work: Work, timeout: Duration) -> Result<(), HelmError> {

@@ -23,9 +23,9 @@ use super::{
     component::Component,
     dependencies::{self, Missing},
     desk::{Desk, Label},
-    judge::{Begin, Known, Look, What, begin_of, judge, makes, order, untouched},
+    judge::{Begin, Known, Look, What, begin_of, is_outdated, judge, makes, order, untouched},
     leftovers,
-    operate::operate,
+    operate::{listed, operate},
     preparation::{Prepared, source_text},
     release_labels,
     request::{self, Asked},
@@ -146,6 +146,7 @@ impl LlmdReconciler {
         self.serving(&asked.namespace, &served, report, again).await;
         let mut releases = Vec::new();
         let mut begin = None;
+        let mut outdated = false;
         for component in order(prepared) {
             let wanted = prepared.get(&component);
             let of_release = |one: &&Arc<StoredRelease>| one.head().name.name == component.release();
@@ -177,9 +178,15 @@ impl LlmdReconciler {
             if begin.is_none() && !judged.held && look.running.is_none() {
                 begin = begin_of(&judged, &known, &manifests, &served);
             }
+            outdated |= is_outdated(&judged, wanted.map(|prepared| prepared.wanted.digest.as_str()));
             if wanted.is_some() || !history.is_empty() {
                 releases.push(judged);
             }
+        }
+        if outdated {
+            tracing::info!("what is under way is not wanted any more: it is given up");
+            self.give_up(&asked.namespace).await;
+            again.within(Duration::ZERO);
         }
         report.missing = Some(missing);
         releases.sort_by_key(|one| one.component);
@@ -221,6 +228,14 @@ impl LlmdReconciler {
             .await;
         *report = told;
         Left::Something(begin)
+    }
+
+    /// Ends what is under way, and sees what has come of it.
+    async fn give_up(&self, namespace: &str) {
+        self.desk.stop();
+        // Until its last process is gone it may still make something.
+        self.desk.helm.settled().await;
+        listed(&self.desk, namespace).await;
     }
 
     /// Does what is to be begun, as far as a reconcile does it itself; Helm's work goes on beside it.
@@ -326,9 +341,7 @@ impl Reconciler for LlmdReconciler {
             && step != Step::Uninstall
         {
             // Nobody waits for what is to go.
-            self.desk.stop();
-            let namespace = stored_namespace(&llmd).unwrap_or_default();
-            let _ = self.desk.releases.list(&namespace).await;
+            self.give_up(&stored_namespace(&llmd).unwrap_or_default()).await;
         }
         if !going && !finalizer::has(&*llmd, FINALIZER) {
             let added = self.desk.finalizers.add(&*llmd, FINALIZER, cache).await;
