@@ -163,7 +163,7 @@ impl Caches {
             pods,
             owners,
             serving,
-            llmds: watches.start(llmds()),
+            llmds: watches.start(llmds(whole)),
             deployments,
             models,
             ai_deployments,
@@ -260,11 +260,15 @@ where
         .on_change(triggers::serving_changed)
 }
 
-fn llmds() -> CacheSpec<Llmd> {
+/// Woken only where somebody reconciles it.
+fn llmds(whole_cluster: bool) -> CacheSpec<Llmd> {
     CacheSpec::typed::<Llmd>(|object| object)
         .cluster_scoped()
         .optional()
-        .on_change(|change| vec![ObjectKey::new(LLMD, "", change.name)])
+        .on_change(move |change| {
+            let key = ObjectKey::new(LLMD, "", change.name);
+            if whole_cluster { vec![key] } else { Vec::new() }
+        })
 }
 
 fn claims(models: Arc<WatchCache<LLMModel>>, roots: ServingRoots) -> CacheSpec<ClaimFacts> {

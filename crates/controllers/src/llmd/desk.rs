@@ -97,6 +97,16 @@ impl Desk {
         }
     }
 
+    /// What the API server says where it lets us not watch what an `Llmd` takes: `config/rbac/charts_role.yaml` was left out.
+    pub fn forbidden(&self) -> Option<String> {
+        self.releases
+            .forbidden()
+            .or_else(|| self.namespaces.forbidden())
+            .or_else(|| self.referents.forbidden())
+            .or_else(|| self.objects.forbidden())
+            .or_else(|| self.pods.forbidden())
+    }
+
     /// Ends everything that is under way: this replica leads no more, or the resource goes.
     pub fn stop(&self) {
         self.preparation.stop();

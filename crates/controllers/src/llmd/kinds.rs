@@ -1,13 +1,19 @@
 //! Which kinds the cluster serves, and how.
 //!
 //! In: kinds that charts use. Out: for each, how it is reached, or that it is not known. What is known is asked for once; what
-//! is not, whenever somebody looks, so that a definition that is installed later is noticed.
+//! is not, when somebody looks, but not over and over, so that a definition that is installed later is noticed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use helm::manifest::KindId;
 use kube::{Client, core::ApiResource};
 use parking_lot::Mutex;
+
+/// Groups that were asked for are not asked for again so soon, for what they lack: reconciles may come in bursts.
+const ASKED_FOR: Duration = Duration::from_secs(5);
 
 /// How the objects of a kind are reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Served {
 pub struct Kinds {
     client: Client,
     known: Mutex<BTreeMap<KindId, Served>>,
+    /// When a version of a group was asked for last.
+    asked: Mutex<BTreeMap<(String, String), Instant>>,
 }
 
 impl Kinds {
@@ -30,6 +38,7 @@ impl Kinds {
         Self {
             client,
             known: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -46,16 +55,24 @@ impl Kinds {
                 .collect()
         };
         for (group, version) in unknown {
-            let served = self.served(&group, &version).await?;
+            let place = (group, version);
+            let asked = self.asked.lock().get(&place).copied();
+            if asked.is_some_and(|asked| asked.elapsed() < ASKED_FOR) {
+                continue;
+            }
+            let served = self.served(&place.0, &place.1).await?;
             self.known.lock().extend(served);
+            self.asked.lock().insert(place, Instant::now());
         }
         let known = self.known.lock();
         let served = |kind: &KindId| Some((kind.clone(), known.get(kind)?.clone()));
         Ok(kinds.iter().filter_map(served).collect())
     }
 
-    /// Asks for these anew next time: their watch says that they are gone.
+    /// Asks for it anew next time: its watch says that it is gone.
     pub fn forget(&self, kind: &KindId) {
+        let place = (kind.group.clone(), kind.version.clone());
+        self.asked.lock().remove(&place);
         self.known.lock().remove(kind);
     }
 

@@ -85,8 +85,10 @@ pub async fn remove(
         } else {
             Api::all_with(client.clone(), &kind.resource)
         };
-        let Some(found) = api.get_metadata_opt(&object.id.name).await? else {
-            continue;
+        let found = match api.get_metadata(&object.id.name).await {
+            // The object is gone, or its whole kind.
+            Err(kube::Error::Api(status)) if status.code == 404 => continue,
+            found => found?,
         };
         let labels = found.metadata.labels.unwrap_or_default();
         if labels.get(PART_OF.0).map(String::as_str) != Some(PART_OF.1) {

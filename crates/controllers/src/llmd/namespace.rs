@@ -56,6 +56,11 @@ impl NamespaceWatch {
         self.followers.follow(&followed);
     }
 
+    /// What the API server says to a watch of these that it forbids.
+    pub fn forbidden(&self) -> Option<String> {
+        self.followers.forbidden()
+    }
+
     /// The namespace. None while it is not yet known whether there is one; an empty answer when there is none.
     pub fn get(&self, name: &str) -> Option<Option<Arc<NamespaceFacts>>> {
         let cache = self.followers.get(&followed(name))?;

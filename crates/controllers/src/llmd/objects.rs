@@ -82,6 +82,7 @@ impl Objects {
         let describe = |resource: ApiResource| {
             CacheSpec::of(resource, |raw: &RawObject| serde_json::from_str(raw.json()))
                 .on_change(|_| vec![key()])
+                .on_unserved(vec![key()])
         };
         Self {
             followers: Followers::new(client.clone(), queue, metrics, describe),
@@ -91,10 +92,22 @@ impl Objects {
         }
     }
 
-    /// Follows these kinds in a namespace, and no others.
-    pub fn follow<'a>(&self, namespace: &str, kinds: impl Iterator<Item = &'a Served>) {
-        let followed: Vec<Followed> = kinds.map(|kind| followed(namespace, kind)).collect();
-        self.followers.follow(&followed);
+    /// Follows these kinds in a namespace, and no others. Those whose definition has gone are asked for anew next time.
+    pub fn follow<'a>(&self, namespace: &str, kinds: impl Iterator<Item = (&'a KindId, &'a Served)>) {
+        let (kinds, all): (Vec<&KindId>, Vec<Followed>) = kinds
+            .map(|(kind, served)| (kind, followed(namespace, served)))
+            .unzip();
+        self.followers.follow(&all);
+        for (kind, followed) in kinds.iter().zip(&all) {
+            if self.followers.is_unserved(followed) {
+                self.kinds.forget(kind);
+            }
+        }
+    }
+
+    /// What the API server says to a watch of these that it forbids.
+    pub fn forbidden(&self) -> Option<String> {
+        self.followers.forbidden()
     }
 
     /// What of these objects is not as it was made. `scaled` tells whether somebody scales a workload: its replicas are not looked at.

@@ -47,6 +47,11 @@ impl ReleasePods {
         self.followers.follow(&[followed(namespace)]);
     }
 
+    /// What the API server says to a watch of these that it forbids.
+    pub fn forbidden(&self) -> Option<String> {
+        self.followers.forbidden()
+    }
+
     /// What keeps a workload's Pods from serving. None for kinds that the diagnosis does not know, and while the Pods are not listed.
     pub fn explain(
         &self,

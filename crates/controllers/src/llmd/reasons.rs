@@ -165,7 +165,7 @@ const TABLE: [(&str, Reason, &str, &str); 23] = [
         "ProvisioningSucceeded",
         Reason::ApiUnavailable,
         "The API server does not answer, or the operator lacks a right.",
-        "Wait, or grant the right that the message names.",
+        "Wait, or grant the right that the message names: `config/rbac/charts_role.yaml` has all of them.",
     ),
     (
         "DependenciesAvailable",

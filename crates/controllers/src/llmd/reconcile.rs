@@ -40,6 +40,9 @@ use crate::{
 /// A kind that is missing is looked for after this time.
 const MISSING_LOOK: Duration = Duration::from_secs(15);
 
+/// Lists and renderings are on their way for no longer than this before the status says so.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The key of the only `Llmd`.
 pub fn key() -> ObjectKey {
     ObjectKey::new(LLMD, "", NAME)
@@ -51,6 +54,8 @@ pub struct LlmdReconciler {
     pub(super) desk: Arc<Desk>,
     /// Objects of deployed revisions, by the uid of their Secret.
     pub(super) manifests: Mutex<BTreeMap<String, Arc<Vec<Object>>>>,
+    /// Since when a look has not been a whole one.
+    unfinished_since: Mutex<Option<Timestamp>>,
 }
 
 impl LlmdReconciler {
@@ -60,6 +65,7 @@ impl LlmdReconciler {
             context,
             desk,
             manifests: Mutex::default(),
+            unfinished_since: Mutex::default(),
         }
     }
 
@@ -96,6 +102,11 @@ impl LlmdReconciler {
         }
         report.namespace.clone_from(&asked.namespace);
         let Some(recorded) = self.recorded(&asked.namespace, &mut report, again) else {
+            if report.terminating && report.obstacle.is_some() && made_nothing(look.llmd) {
+                // Without the right to look there was none to make anything.
+                report.obstacle = None;
+                report.releases = Some(Vec::new());
+            }
             return (report, None);
         };
         let prepared = if asked.is_empty() {
@@ -300,6 +311,17 @@ impl LlmdReconciler {
         Ok(())
     }
 
+    /// For how long what was found has been unfinished.
+    fn waited(&self, unfinished: bool, now: Timestamp) -> Duration {
+        let mut since = self.unfinished_since.lock();
+        if !unfinished {
+            *since = None;
+            return Duration::ZERO;
+        }
+        let begun = *since.get_or_insert(now);
+        Duration::try_from(now.duration_since(begun)).unwrap_or_default()
+    }
+
     /// The end: with its releases gone, it goes.
     async fn finish(&self, llmd: &Llmd, report: &Report) -> Result<bool, Failure> {
         let gone = report.terminating
@@ -376,6 +398,11 @@ impl Reconciler for LlmdReconciler {
         if self.finish(&llmd, &report).await? {
             return Ok(Outcome::Done);
         }
+        // Half a look, such as after a restart, says nothing against what was found before.
+        let waited = self.waited(again.unfinished, now);
+        if again.unfinished && waited < PATIENCE && is_told(&llmd) {
+            return Ok(Outcome::RequeueAfter(again.within.unwrap_or(PATIENCE)));
+        }
         self.write(key, &llmd, &report, now).await?;
         *self.desk.ended.lock() = None;
         if let Some(begin) = begin {
@@ -385,14 +412,29 @@ impl Reconciler for LlmdReconciler {
                 return Ok(Outcome::RequeueAfter(Duration::ZERO));
             }
         }
-        Ok(again.0.map_or(Outcome::Done, Outcome::RequeueAfter))
+        Ok(again.within.map_or(Outcome::Done, Outcome::RequeueAfter))
     }
+}
+
+/// Whether the status speaks of the present spec.
+fn is_told(llmd: &Llmd) -> bool {
+    let conditions = llmd.status.iter().flat_map(|status| &status.conditions);
+    let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
+    let terminating = llmd.metadata.deletion_timestamp.is_some();
+    !terminating && ready.any(|ready| ready.observed_generation == llmd.metadata.generation)
 }
 
 /// Whether something is left in an old namespace.
 enum Left {
     Nothing,
     Something(Option<Begin>),
+}
+
+/// Whether no status has ever told of a release.
+fn made_nothing(llmd: &Llmd) -> bool {
+    llmd.status
+        .as_ref()
+        .is_none_or(|status| status.releases.is_empty())
 }
 
 fn stored_namespace(llmd: &Llmd) -> Option<String> {

@@ -48,6 +48,11 @@ impl Watched {
         }
     }
 
+    /// What the API server says to a watch of these that it forbids.
+    pub fn forbidden(&self) -> Option<String> {
+        self.followers.forbidden()
+    }
+
     /// What these references of `namespace` hold, and follows them from now on and no others. None while one of them is not
     /// yet known.
     pub fn look<'a>(

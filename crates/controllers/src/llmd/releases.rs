@@ -113,6 +113,11 @@ impl Releases {
         Some(all.into_iter().map(|one| one.release).collect())
     }
 
+    /// What the API server says to a watch of these that it forbids.
+    pub fn forbidden(&self) -> Option<String> {
+        self.followers.forbidden()
+    }
+
     /// A Secret of Helm's that cannot be read, if there is one: whoever does not know all revisions must not act.
     pub fn unreadable(&self, namespace: &str) -> Option<String> {
         let cache = self.followers.get(&followed(namespace))?;

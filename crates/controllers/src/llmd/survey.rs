@@ -38,12 +38,23 @@ pub const API_AGAIN: Duration = Duration::from_secs(5);
 
 /// When to look again, at the latest.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Again(pub Option<Duration>);
+pub struct Again {
+    /// After this time.
+    pub within: Option<Duration>,
+    /// Whether what was found is not all there is to find: a list or a rendering is on its way.
+    pub unfinished: bool,
+}
 
 impl Again {
     /// Not later than this.
     pub fn within(&mut self, time: Duration) {
-        self.0 = Some(self.0.map_or(time, |before| before.min(time)));
+        self.within = Some(self.within.map_or(time, |before| before.min(time)));
+    }
+
+    /// A list is on its way; nobody tells us when an empty one is complete.
+    pub fn listing(&mut self) {
+        self.within(LISTING);
+        self.unfinished = true;
     }
 }
 
@@ -64,9 +75,25 @@ impl LlmdReconciler {
         }
         let recorded = self.desk.releases.all(namespace);
         if recorded.is_none() {
-            again.within(LISTING);
+            self.unlisted(report, again);
         }
         recorded
+    }
+
+    /// What is needed is not listed: not yet, or because we may not.
+    fn unlisted(&self, report: &mut Report, again: &mut Again) {
+        match self.desk.forbidden() {
+            None => again.listing(),
+            Some(message) => {
+                again.within(API_AGAIN);
+                report.obstacle = Some(Obstacle {
+                    reason: Reason::ApiUnavailable,
+                    message: format!(
+                        "the operator lacks a right, see config/rbac/charts_role.yaml: {message}"
+                    ),
+                });
+            }
+        }
     }
 
     /// The charts, ready to be installed; none while something stands before that, which the report tells.
@@ -82,10 +109,10 @@ impl LlmdReconciler {
         }
         let references = asked.references();
         let Some(referents) = self.desk.referents.look(&asked.namespace, references.iter()) else {
-            again.within(LISTING);
             report.obstacle = Some(progressing(
                 "the ConfigMaps and Secrets that the spec refers to are being read".to_owned(),
             ));
+            self.unlisted(report, again);
             return None;
         };
         let charts = match asked.charts(&referents) {
@@ -147,6 +174,7 @@ impl LlmdReconciler {
             report.obstacle = Some(progressing(
                 "the charts are being fetched and rendered".to_owned(),
             ));
+            again.unfinished = true;
         }
         None
     }
@@ -168,8 +196,8 @@ impl LlmdReconciler {
     pub(super) async fn has_namespace(&self, name: &str, report: &mut Report, again: &mut Again) -> bool {
         match self.desk.namespaces.get(name) {
             None => {
-                again.within(LISTING);
                 report.obstacle = Some(progressing(format!("namespace {name} is being looked for")));
+                self.unlisted(report, again);
                 false
             }
             Some(Some(facts)) if facts.going => {
@@ -217,7 +245,7 @@ impl LlmdReconciler {
         match self.desk.objects.drift(namespace, objects, served, scaled).await {
             Ok(findings) => findings,
             Err(ObjectsError::Unlisted) => {
-                again.within(LISTING);
+                again.listing();
                 Vec::new()
             }
             Err(ObjectsError::Api(error)) => {
@@ -268,7 +296,7 @@ impl LlmdReconciler {
             followed.extend(found.unwrap_or_default());
         }
         if !served.is_empty() || report.obstacle.is_none() {
-            self.desk.objects.follow(namespace, followed.values());
+            self.desk.objects.follow(namespace, followed.iter());
         }
         self.desk.pods.follow(namespace);
         let serving = self.desk.objects.serving(namespace, &followed);
@@ -286,7 +314,7 @@ impl LlmdReconciler {
             all.into_iter().map(explained).collect()
         });
         if report.serving.is_none() {
-            again.within(LISTING);
+            again.listing();
         }
     }
 }

@@ -60,7 +60,11 @@ pub fn wired(given: &BTreeMap<Component, Given>, around: Surroundings) -> BTreeM
             given.get(&Component::ModelService),
             around,
         ),
-        Component::ModelService => model_service(own, given.get(&Component::GatewayApi)),
+        Component::ModelService => model_service(
+            own,
+            given.get(&Component::Infra),
+            given.get(&Component::GatewayApi),
+        ),
     };
     given
         .iter()
@@ -122,8 +126,19 @@ fn pool(own: &Given, infra: Option<&Given>, model_service: Option<&Given>, aroun
 }
 
 /// With the pool's chart, the model service brings no pool and no endpoint picker of its own, and its route leads there.
-fn model_service(own: &Given, pool: Option<&Given>) -> Value {
+fn model_service(own: &Given, infra: Option<&Given>, pool: Option<&Given>) -> Value {
     let mut ours = json!({});
+    // The route follows a gateway that was given another name.
+    let gateway = gateway_name(infra);
+    if gateway != GATEWAY
+        && let Some(Value::Array(parents)) = at(&own.defaults, &["routing", "parentRefs"])
+    {
+        let mut parents = parents.clone();
+        for parent in parents.iter_mut().filter(|parent| parent["name"] == GATEWAY) {
+            parent["name"] = gateway.clone().into();
+        }
+        ours = merged(ours, nested(&["routing", "parentRefs"], parents.into()));
+    }
     let Some(pool) = pool else { return ours };
     if own.knows(&["routing", "inferencePool"]) {
         let version = pool.effective();

@@ -30,6 +30,7 @@ fn pool() -> Value {
 
 fn model_service() -> Value {
     json!({"routing": {
+        "parentRefs": [{"kind": "Gateway", "name": "inference-gateway"}],
         "servicePort": 8000, "inferencePool": {"create": true, "apiGroup": "inference.networking.x-k8s.io"},
         "httpRoute": {"create": true}, "epp": {"create": true},
     }})
@@ -121,6 +122,10 @@ fn what_a_user_sets_wins_and_is_followed() {
     assert_eq!(pool.get("provider"), None, "nothing that this gateway needs");
     let routing = &wired[&Component::ModelService]["routing"];
     assert_eq!(routing["epp"]["create"], true);
+    assert_eq!(
+        routing["parentRefs"],
+        json!([{"kind": "Gateway", "name": "mine"}])
+    );
     assert_eq!(
         routing["inferencePool"]["apiGroup"],
         "inference.networking.x-k8s.io"

@@ -21,6 +21,8 @@ pub(crate) const NO_METRICS: &str = "NoMetrics";
 
 /// Nobody used the model for long enough.
 pub(crate) const SCALED_TO_ZERO: &str = "ScaledToZero";
+/// The bounds allow no more, or no fewer.
+pub(crate) const LIMITED: &str = "Limited";
 /// Somebody asked for replicas, and none serves yet.
 pub(crate) const WAKING: &str = "Waking";
 /// Zero replicas are asked for.
@@ -41,7 +43,7 @@ pub const fn word(reason: Reason) -> &'static str {
         Reason::ScrapeFailed => "ScrapeFailed",
         Reason::NotObservable => "NotObservable",
         Reason::Unreachable => "Unreachable",
-        Reason::Limited => "Limited",
+        Reason::Limited => LIMITED,
         Reason::ScaledToZero => SCALED_TO_ZERO,
         Reason::Waking => WAKING,
     }

@@ -331,7 +331,7 @@ async fn inputs_alone_are_published_once_a_minute() {
     moved.decision.inputs.arrivals = 90.0;
     bed.subjects.publish(&key, moved.clone());
     assert_eq!(arrivals(&bed), Some(151.0), "too soon");
-    moved.decision.reason = Reason::Limited;
+    moved.decision.reason = Reason::ScrapeFailed;
     bed.subjects.publish(&key, moved);
     assert_eq!(arrivals(&bed), Some(90.0), "trouble is told at once");
     let other = decided(5, Reason::RateRises);

@@ -147,9 +147,10 @@ pub(crate) fn difference(stored: Option<&ScalingStatus>, new: &ScalingStatus) ->
         return Difference::Number;
     };
     let number = |status: &ScalingStatus| (status.desired_replicas, status.min_replicas, status.max_replicas);
+    // That the bounds limit a number comes and goes with the load, as the words for following it do.
     let trouble = |status: &ScalingStatus| {
         let reason = status.reason.clone().unwrap_or_default();
-        (!reasons::follows(&reason)).then_some(reason)
+        (!reasons::follows(&reason) && reason != reasons::LIMITED).then_some(reason)
     };
     if number(stored) != number(new) || trouble(stored) != trouble(new) {
         Difference::Number

@@ -60,7 +60,7 @@ type Change = fn(&mut ScalingStatus);
 #[test]
 fn only_what_says_something_new_differs() {
     let new = stored(|_| {});
-    let cases: [(&str, Change, Difference); 16] = [
+    let cases: [(&str, Change, Difference); 17] = [
         ("nothing", |_| {}, Difference::None),
         (
             "the number",
@@ -71,8 +71,13 @@ fn only_what_says_something_new_differs() {
         ("the least", |s| s.min_replicas = Some(1), Difference::Number),
         (
             "a trouble that is over",
-            |s| s.reason = Some(text("Limited")),
+            |s| s.reason = Some(text("NotObservable")),
             Difference::Number,
+        ),
+        (
+            "a bound that limited the same number",
+            |s| s.reason = Some(text("Limited")),
+            Difference::Inputs,
         ),
         (
             "another trouble",

@@ -96,6 +96,14 @@ impl<T: Send + Sync + 'static> Followers<T> {
             .then(|| cache.clone())
     }
 
+    /// Whether it is followed and the API server does not serve it.
+    pub fn is_unserved(&self, followed: &Followed) -> bool {
+        let caches = self.caches.lock();
+        caches
+            .get(&followed.key())
+            .is_some_and(|(_, cache)| cache.state().contains(&super::WatchState::NotServed))
+    }
+
     /// State of each, for whoever has to tell why something is not known.
     pub fn states(&self) -> Vec<(String, Vec<super::WatchState>)> {
         let caches = self.caches.lock();
@@ -103,6 +111,15 @@ impl<T: Send + Sync + 'static> Followers<T> {
             .values()
             .flat_map(|(watches, _)| watches.states())
             .collect()
+    }
+
+    /// What the API server says to the first of them that may not be watched.
+    pub fn forbidden(&self) -> Option<String> {
+        let states = self.states().into_iter().flat_map(|(_, states)| states);
+        { states }.find_map(|state| match state {
+            super::WatchState::Forbidden(message) => Some(message),
+            _ => None,
+        })
     }
 
     fn start(&self, one: &Followed) -> Running<T> {

@@ -45,6 +45,7 @@ pub struct CacheSpec<T> {
     pub(super) reduce: Reduce<T>,
     pub(super) index: Index<T>,
     pub(super) on_change: OnChange<T>,
+    pub(super) on_unserved: Vec<ObjectKey>,
 }
 
 impl<T> std::fmt::Debug for CacheSpec<T> {
@@ -84,6 +85,7 @@ impl<T> CacheSpec<T> {
             reduce: Box::new(reduce),
             index: Box::new(|_| Vec::new()),
             on_change: Box::new(|_| Vec::new()),
+            on_unserved: Vec::new(),
         }
     }
 
@@ -180,6 +182,13 @@ impl<T> CacheSpec<T> {
         keys: impl Fn(&Change<'_, T>) -> Vec<ObjectKey> + Send + Sync + 'static,
     ) -> Self {
         self.on_change = Box::new(keys);
+        self
+    }
+
+    /// Who is woken when the resource is served no more: by then its last object may long have gone.
+    #[must_use]
+    pub fn on_unserved(mut self, keys: Vec<ObjectKey>) -> Self {
+        self.on_unserved = keys;
         self
     }
 

@@ -255,9 +255,14 @@ impl<T: Send + Sync + 'static> Stream<T> {
     async fn pause(&self, trouble: Trouble, failures: &mut u32) {
         match trouble {
             Trouble::NotServed => {
+                let is_new = self.state() != WatchState::NotServed;
                 // First the state: whoever finds nothing in the cache must be able to see why.
                 self.set_state(WatchState::NotServed);
                 self.forget();
+                if is_new {
+                    let spec = self.cache.spec();
+                    self.queue.add_all(spec.on_unserved.iter().cloned(), spec.delay);
+                }
                 let optional = !self.cache.spec().requires.is_empty();
                 let retry = if optional {
                     OPTIONAL_MISSING_RETRY
