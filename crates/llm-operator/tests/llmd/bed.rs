@@ -82,6 +82,7 @@ impl Bed {
             charts
         });
         let cluster = Cluster::builder()
+            .audit()
             .node(NodeSpec::h100("gpu-0", 8))
             .start()
             .await
@@ -118,7 +119,10 @@ impl Bed {
             "--charts-dir",
             &charts,
         ];
-        self.operator = Some(common::start_operator(&self.access, name, &args).await);
+        // Several beds live in one process; each operator has a log and a kubeconfig of its own.
+        let url = self.cluster.url();
+        let name = format!("{name}-{}", url.rsplit(':').next().unwrap());
+        self.operator = Some(common::start_operator(&self.access, &name, &args).await);
     }
 
     /// Where the archives lie.
