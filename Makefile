@@ -30,7 +30,7 @@ run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its
 .PHONY: test
 test: build ## Every test, unit and on the real control plane
 	# Tests mostly wait, for Pods and probes; three at a time keep two cores busy.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} $(CARGO) test --workspace
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} $(CARGO) test --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory promises
 
 .PHONY: lint
