@@ -1,6 +1,6 @@
 //! What the reconciles of an `Llmd` share: watches of what only it is concerned with, and the work that is under way.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use helm::{Helm, HelmError, Step};
 use k8s_openapi::jiff::Timestamp;
@@ -70,6 +70,8 @@ pub struct Desk {
     pub prepared: Mutex<Option<Last>>,
     /// Helm's operations.
     pub operation: Job<Label, Result<(), HelmError>>,
+    /// Why steps other than installations and upgrades have failed last.
+    pub troubles: Mutex<BTreeMap<Component, String>>,
     /// How one has ended, until the status tells it.
     pub ended: Mutex<Option<(Label, Result<(), HelmError>)>>,
 }
@@ -92,6 +94,7 @@ impl Desk {
             preparation: Job::new(queue()),
             prepared: Mutex::default(),
             operation: Job::new(queue()),
+            troubles: Mutex::default(),
             ended: Mutex::default(),
             client: client.clone(),
         }
@@ -105,6 +108,28 @@ impl Desk {
             .or_else(|| self.referents.forbidden())
             .or_else(|| self.objects.forbidden())
             .or_else(|| self.pods.forbidden())
+    }
+
+    /// Keeps how a step has ended, for the next look and for the log.
+    pub fn note_end(&self, (component, step): Label, result: Result<(), HelmError>) {
+        let release = component.release();
+        let is_attempt = matches!(step, Step::Install | Step::Upgrade { .. });
+        match &result {
+            Ok(()) => tracing::info!(release, "{step:?} is done"),
+            Err(error) => tracing::warn!(release, "{step:?} has failed: {error}"),
+        }
+        match &result {
+            Err(error) if !is_attempt => {
+                let text = step
+                    .action()
+                    .map(|action| format!("{action:?} has failed: {error}"));
+                self.troubles.lock().insert(component, text.unwrap_or_default());
+            }
+            _ => {
+                self.troubles.lock().remove(&component);
+            }
+        }
+        *self.ended.lock() = Some(((component, step), result));
     }
 
     /// Ends everything that is under way: this replica leads no more, or the resource goes.

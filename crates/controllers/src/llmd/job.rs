@@ -3,7 +3,13 @@
 //! In: a future with a label that says what it is. Out: its result, once, and a wake-up when it is there. Dropping the job, or
 //! stopping it, drops the future, and with it what it runs.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
@@ -13,10 +19,13 @@ use tokio_util::task::AbortOnDropHandle;
 /// At most one piece of work, labelled by an `L`, that comes to a `T`.
 pub struct Job<L, T> {
     queue: WorkQueue,
+    serial: AtomicU64,
     held: Arc<Mutex<Option<Held<L, T>>>>,
 }
 
 struct Held<L, T> {
+    /// Tells one piece of work from its successor.
+    serial: u64,
     label: L,
     since: Timestamp,
     /// What keeps the work going; none once it has ended.
@@ -29,6 +38,7 @@ impl<L: Clone + Send + 'static, T: Send + 'static> Job<L, T> {
     pub fn new(queue: WorkQueue) -> Self {
         Self {
             queue,
+            serial: AtomicU64::default(),
             held: Arc::default(),
         }
     }
@@ -36,12 +46,15 @@ impl<L: Clone + Send + 'static, T: Send + 'static> Job<L, T> {
     /// Begins work, in place of what was there. Must be called inside a tokio runtime.
     pub fn start(&self, label: L, wakes: ObjectKey, work: impl Future<Output = T> + Send + 'static) {
         let (held, queue) = (Arc::downgrade(&self.held), self.queue.clone());
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         // The lock is held until the task is stored: it cannot end before it is known.
         let mut place = self.held.lock();
         let task = tokio::spawn(async move {
             let result = work.await;
             if let Some(held) = held.upgrade()
                 && let Some(held) = &mut *held.lock()
+                // What was replaced while it ended must not pass for its successor.
+                && held.serial == serial
             {
                 held.result = Some(result);
                 held.task = None;
@@ -49,6 +62,7 @@ impl<L: Clone + Send + 'static, T: Send + 'static> Job<L, T> {
             queue.add(wakes);
         });
         *place = Some(Held {
+            serial,
             label,
             since: Timestamp::now(),
             task: Some(AbortOnDropHandle::new(task)),

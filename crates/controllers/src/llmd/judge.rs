@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use api::opendatahub_io::components::v1alpha1::{ChartRelease, Llmd};
 use helm::{
-    Action, Attempts, HelmError, Pass, ReleaseName, Remediation, Request, State, Step, View,
+    Action, Attempts, HelmError, Pass, ReleaseName, Remediation, Request, Secret, State, Step, View,
     manifest::{KindId, Object},
     release::{ReleaseHead, Status, StoredRelease},
 };
@@ -108,6 +108,13 @@ pub fn judge(look: &Look<'_>, release: &Known<'_>, remediation: Remediation) -> 
         step,
         attempts,
     } = helm::pass(&view, tried, &request, remediation, look.now);
+    let secrets = release.wanted.map(|prepared| prepared.spec.secrets.as_slice());
+    let attempts = Attempts {
+        message: attempts
+            .message
+            .map(|message| blanked(&message, secrets.unwrap_or_default())),
+        ..attempts
+    };
     ReleaseReport {
         component: release.component,
         namespace: release.name.namespace.clone(),
@@ -116,10 +123,36 @@ pub fn judge(look: &Look<'_>, release: &Known<'_>, remediation: Remediation) -> 
         state,
         step,
         held: false,
+        trouble: None,
         running: running.and_then(|((_, step), since)| Some((step.action()?, *since))),
         attempts,
-        history: heads.into_iter().cloned().collect(),
+        history: heads.into_iter().map(|head| told(head, secrets)).collect(),
     }
+}
+
+/// A revision as a status may show it: what Helm says of a failure can quote a Secret. Where it is not known which texts are secret,
+/// it is left out.
+fn told(head: &ReleaseHead, secrets: Option<&[Secret]>) -> ReleaseHead {
+    let description = match secrets {
+        _ if head.status != Status::Failed => head.description.clone(),
+        Some(secrets) => blanked(&head.description, secrets),
+        None => String::new(),
+    };
+    ReleaseHead {
+        description,
+        ..head.clone()
+    }
+}
+
+/// Shorter texts are everywhere, and tell nothing.
+const LEAST_SECRET: usize = 4;
+
+fn blanked(text: &str, secrets: &[Secret]) -> String {
+    let long = secrets
+        .iter()
+        .map(Secret::reveal)
+        .filter(|secret| secret.len() >= LEAST_SECRET);
+    long.fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 /// The releases as they are, while nothing can be said of how they should be.
@@ -131,8 +164,9 @@ pub fn untouched(look: &Look<'_>, asked: &Asked, recorded: &[Arc<StoredRelease>]
             let history: Vec<ReleaseHead> = recorded
                 .iter()
                 .filter(of_release)
-                .map(|one| one.head().clone())
+                .map(|one| told(one.head(), None))
                 .collect();
+            let running = look.running.as_ref().filter(|((at, _), _)| *at == component);
             let wanted = asked.has(component);
             (wanted || !history.is_empty()).then(|| ReleaseReport {
                 component,
@@ -142,7 +176,8 @@ pub fn untouched(look: &Look<'_>, asked: &Asked, recorded: &[Arc<StoredRelease>]
                 state: standing(&history),
                 step: Step::Nothing,
                 held: false,
-                running: None,
+                trouble: None,
+                running: running.and_then(|((_, step), since)| Some((step.action()?, *since))),
                 attempts: tried(look.llmd, component),
                 history,
             })
@@ -264,6 +299,7 @@ mod tests {
             state: State::Running,
             step: Step::Nothing,
             held: false,
+            trouble: None,
             running: Some((action, Timestamp::UNIX_EPOCH)),
             attempts: Attempts {
                 started: Some(Started {

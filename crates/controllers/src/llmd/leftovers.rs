@@ -1,7 +1,7 @@
 //! What Helm forgets: the objects of hooks, which it creates and leaves where they are.
 //!
 //! In: a release as Helm has recorded it. Out: the objects to remove, and their removal. An object goes only while it carries our
-//! label: what somebody has taken over stays.
+//! label: what somebody has taken over stays. So does what the chart or somebody wants kept, as Helm has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,9 @@ use kube::{
 };
 
 use super::{PART_OF, kinds::Served};
+
+/// Annotation of an object that outlives its release.
+const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
 /// Which hooks are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,20 +43,42 @@ pub fn forgotten(revisions: &[Release], hooks: Hooks, kept: &[Object]) -> Vec<Ob
     let objects = meant
         .filter_map(|hook| manifest::parse(&hook.manifest).ok())
         .flatten();
-    once(objects.filter(|object| !kept.contains(&(&object.id.kind.kind, &object.id.name))))
+    removable(objects.filter(|object| !kept.contains(&(&object.id.kind.kind, &object.id.name))))
 }
 
-/// All objects of these revisions, each once, in the opposite order of their installation.
+/// All objects of these revisions that are not to be kept, each once, in the opposite order of their installation.
 pub fn objects(revisions: &[Release]) -> Vec<Object> {
     let parsed = |release: &Release| manifest::parse(&release.manifest).unwrap_or_default();
-    let mut objects = once(revisions.iter().flat_map(parsed));
+    let mut objects = removable(revisions.iter().flat_map(parsed));
     objects.reverse();
     objects
 }
 
-fn once(objects: impl Iterator<Item = Object>) -> Vec<Object> {
-    let mut seen = BTreeSet::new();
-    objects.filter(|object| seen.insert(object.id.clone())).collect()
+/// Each once, without those that a revision wants kept.
+fn removable(objects: impl Iterator<Item = Object>) -> Vec<Object> {
+    let objects: Vec<Object> = objects.collect();
+    let is_manifest_kept = |object: &&Object| {
+        let annotation = &object.value["metadata"]["annotations"][RESOURCE_POLICY];
+        annotation.as_str().is_some_and(keeps)
+    };
+    let kept = objects.iter().filter(is_manifest_kept);
+    let mut seen: BTreeSet<_> = kept.map(|object| object.id.clone()).collect();
+    let mut objects = objects;
+    objects.retain(|object| seen.insert(object.id.clone()));
+    objects
+}
+
+/// Whether these annotations say that an object outlives its release.
+pub fn is_kept(annotations: Option<&BTreeMap<String, String>>) -> bool {
+    let policy = annotations.and_then(|all| all.get(RESOURCE_POLICY));
+    policy.is_some_and(|policy| keeps(policy))
+}
+
+/// Helm trims the value and takes it in lower case; of several with commas between them, which it does not delete either, one is enough.
+fn keeps(policy: &str) -> bool {
+    policy
+        .split(',')
+        .any(|one| one.trim().eq_ignore_ascii_case("keep"))
 }
 
 fn is_of_uninstallation(hook: &Hook) -> bool {
@@ -91,7 +116,8 @@ pub async fn remove(
             found => found?,
         };
         let labels = found.metadata.labels.unwrap_or_default();
-        if labels.get(PART_OF.0).map(String::as_str) != Some(PART_OF.1) {
+        let is_ours = labels.get(PART_OF.0).map(String::as_str) == Some(PART_OF.1);
+        if !is_ours || is_kept(found.metadata.annotations.as_ref()) {
             continue;
         }
         let params = DeleteParams {
@@ -144,5 +170,41 @@ mod tests {
         assert_eq!(names(forgotten(&revisions, Hooks::OfLife, &[])), ["route"]);
         assert_eq!(names(forgotten(&revisions, Hooks::All, &[])), ["route", "bye"]);
         assert_eq!(names(forgotten(&revisions, Hooks::All, &kept)), ["bye"]);
+    }
+
+    #[test]
+    fn what_is_to_be_kept_is_left_out() {
+        for (policy, kept) in [
+            ("keep", true),
+            (" Keep ", true),
+            ("delete, keep", true),
+            ("keeper", false),
+            ("", false),
+        ] {
+            assert_eq!(keeps(policy), kept, "{policy:?}");
+            let annotations = BTreeMap::from([(RESOURCE_POLICY.to_owned(), policy.to_owned())]);
+            assert_eq!(is_kept(Some(&annotations)), kept, "{policy:?}");
+        }
+        let manifest = |name: &str, policy: &str| {
+            format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, annotations: {{{RESOURCE_POLICY}: {policy}}}}}\n"
+            )
+        };
+        let hooked = |name: &str, policy: &str| Hook {
+            manifest: manifest(name, policy),
+            ..hook(name, &["post-install"])
+        };
+        let release = |policy: &str| Release {
+            manifest: manifest("key", policy),
+            hooks: vec![hooked("lasting", policy), hook("route", &["post-install"])],
+            ..Release::default()
+        };
+        let names = |objects: Vec<Object>| objects.into_iter().map(|one| one.id.name).collect::<Vec<_>>();
+        // One revision is enough, whichever it is.
+        let revisions = [release("delete"), release("keep")];
+        assert_eq!(names(forgotten(&revisions, Hooks::All, &[])), ["route"]);
+        assert!(objects(&revisions).is_empty());
+        assert_eq!(names(objects(&[release("delete")])), ["key"]);
+        assert!(!is_kept(None));
     }
 }

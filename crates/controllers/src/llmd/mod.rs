@@ -9,6 +9,7 @@
 
 pub mod attempts;
 pub mod component;
+pub mod corrections;
 pub mod dependencies;
 pub mod desk;
 pub mod job;

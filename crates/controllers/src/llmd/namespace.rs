@@ -1,27 +1,39 @@
 //! The namespace of the releases: made if it is missing, and only then removed again.
 
+mod contents;
+
 use std::sync::Arc;
 
-use k8s_openapi::api::{
-    apps::v1::{Deployment, StatefulSet},
-    core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Pod, Secret, Service},
-};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, PostParams, Preconditions},
     core::{ApiResource, DynamicObject, ObjectMeta},
+    discovery::{Discovery, Scope, verbs},
 };
 use reconcile::{
     CacheSpec, Metrics, RawObject, WorkQueue,
     cache::{Followed, Followers},
 };
 
+use self::contents::{Contents, Listed};
 use super::{NAME, PART_OF, reconcile::key};
 
 /// Annotation of a namespace that was made for an `Llmd`.
 const MADE_FOR: &str = "llm-operator.io/made-for";
-/// The ConfigMap that Kubernetes puts into every namespace.
-const ROOT_CERTIFICATE: &str = "kube-root-ca.crt";
+/// How many objects are listed at once (client-go's default).
+const PAGE: u32 = 500;
+
+/// What became of a namespace that is no longer needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone or going, or it was never made for the `Llmd`.
+    Done,
+    /// It stays: something is in it that somebody would miss, or that may not be seen.
+    Used,
+    /// To be asked again a little later: the watch has not answered yet, or Kubernetes still collects what is in it.
+    NotYet,
+}
 
 /// What a cache keeps of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,58 +100,93 @@ impl NamespaceWatch {
         }
     }
 
-    /// Removes it if it was made for the `Llmd` and nobody has put anything into it.
+    /// Removes it if it was made for the `Llmd` and nobody has put anything into it. Asks once.
     ///
     /// # Errors
     /// As the API server said.
     pub async fn remove(&self, name: &str) -> Result<(), kube::Error> {
-        let ours = self
-            .get(name)
-            .flatten()
-            .filter(|facts| facts.ours && !facts.going);
-        let Some(facts) = ours else { return Ok(()) };
-        if self.is_used(name).await? {
-            return Ok(());
+        self.removed(name).await.map(|_| ())
+    }
+
+    /// Removes it if it was made for the `Llmd` and nobody has put anything into it.
+    ///
+    /// # Errors
+    /// As the API server said; then nothing is known, and it has to be asked again.
+    pub async fn removed(&self, name: &str) -> Result<Removal, kube::Error> {
+        let Some(known) = self.get(name) else {
+            return Ok(Removal::NotYet);
+        };
+        let Some(facts) = known.filter(|facts| facts.ours && !facts.going) else {
+            return Ok(Removal::Done);
+        };
+        match contents::judge(&self.list(name).await?) {
+            Contents::Nobodys => self.delete(name, &facts.uid).await,
+            Contents::Collected(what) => {
+                tracing::debug!(namespace = name, "the namespace waits until {what} is collected");
+                Ok(Removal::NotYet)
+            }
+            Contents::Somebodys(what) => {
+                tracing::info!(namespace = name, "the namespace stays: in it is {what}");
+                Ok(Removal::Used)
+            }
         }
+    }
+
+    async fn delete(&self, name: &str, uid: &str) -> Result<Removal, kube::Error> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let params = DeleteParams {
             preconditions: Some(Preconditions {
-                uid: Some(facts.uid.clone()),
+                uid: Some(uid.to_owned()),
                 ..Preconditions::default()
             }),
             ..DeleteParams::default()
         };
         match api.delete(name, &params).await {
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-            deleted => deleted.map(|_| ()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Removal::Done),
+            // Another one of this name, or one that is going: the watch will say which.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Removal::NotYet),
+            deleted => deleted.map(|_| Removal::Done),
         }
     }
 
-    /// Whether anything is in it that somebody would miss.
-    async fn is_used(&self, name: &str) -> Result<bool, kube::Error> {
-        let kinds = [
-            ApiResource::erase::<Pod>(&()),
-            ApiResource::erase::<Deployment>(&()),
-            ApiResource::erase::<StatefulSet>(&()),
-            ApiResource::erase::<Service>(&()),
-            ApiResource::erase::<PersistentVolumeClaim>(&()),
-            ApiResource::erase::<Secret>(&()),
-            ApiResource::erase::<ConfigMap>(&()),
-        ];
-        for kind in kinds {
-            let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), name, &kind);
-            let found = api.list_metadata(&ListParams::default()).await?;
-            let mut others = found.items.iter().filter(|object| {
-                let gone = object.metadata.deletion_timestamp.is_some();
-                let root =
-                    kind.kind == "ConfigMap" && object.metadata.name.as_deref() == Some(ROOT_CERTIFICATE);
-                !gone && !root
-            });
-            if others.next().is_some() {
-                return Ok(true);
+    /// What is in it, of every kind that the cluster serves.
+    async fn list(&self, name: &str) -> Result<Vec<Listed>, kube::Error> {
+        let discovery = Discovery::new(self.client.clone()).exclude(&contents::COMPUTED);
+        let discovery = discovery.run().await?;
+        let kinds = discovery
+            .groups()
+            .flat_map(|group| group.resources_by_stability());
+        let mut all = Vec::new();
+        for (kind, abilities) in kinds {
+            let has_objects =
+                abilities.scope == Scope::Namespaced && abilities.supports_operation(verbs::LIST);
+            if has_objects && !contents::is_record(&kind.group, &kind.kind) {
+                all.extend(self.list_kind(name, kind).await?);
             }
         }
-        Ok(false)
+        Ok(all)
+    }
+
+    /// The objects of a kind; none if there is no such kind any more, or its objects cannot be listed.
+    async fn list_kind(&self, name: &str, kind: ApiResource) -> Result<Option<Listed>, kube::Error> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), name, &kind);
+        let mut params = ListParams::default().limit(PAGE);
+        let mut objects = Vec::new();
+        let objects = loop {
+            let page = match api.list_metadata(&params).await {
+                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 405) => return Ok(None),
+                // Forbidden, or served by something that cannot tell metadata alone.
+                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 406) => break None,
+                page => page?,
+            };
+            objects.extend(page.items.into_iter().map(|object| object.metadata));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => break Some(objects),
+            }
+        };
+        let ApiResource { group, kind, .. } = kind;
+        Ok(Some(Listed { group, kind, objects }))
     }
 }
 

@@ -7,10 +7,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use helm::{
-    drift::{self, Difference, Finding, Ignore},
+    drift::{self, Finding},
     manifest::{KindId, Object},
 };
 use kube::{
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 use super::{
     PART_OF,
+    corrections::Corrections,
     kinds::{Kinds, Served},
     reconcile::key,
 };
@@ -52,6 +54,8 @@ pub struct Objects {
     followers: Followers<Value>,
     /// Versions of objects that look different and are not: by uid, the version and what was desired.
     alike: Mutex<BTreeMap<String, (String, Value)>>,
+    /// What was put right, and how often.
+    corrections: Mutex<Corrections>,
 }
 
 /// Pods that a workload should have and has.
@@ -89,6 +93,7 @@ impl Objects {
             client,
             kinds,
             alike: Mutex::default(),
+            corrections: Mutex::default(),
         }
     }
 
@@ -131,33 +136,69 @@ impl Objects {
                 .get(&followed(namespace, kind))
                 .ok_or(ObjectsError::Unlisted)?;
             let place = place(object, kind, namespace);
-            let observed = cache.get(place, &object.id.name);
-            let ignore = if scaled(&object.id.kind.kind, &object.id.name) {
-                vec![Ignore {
-                    kind: Some(object.id.kind.kind.clone()),
-                    name: Some(object.id.name.clone()),
-                    pointers: vec!["/spec/replicas".to_owned()],
-                }]
-            } else {
-                Vec::new()
+            let observed = match cache.get(place, &object.id.name) {
+                Some(observed) => Some(observed),
+                // What has lost our label, or lies in another namespace, is not seen by the watch.
+                None => self.live(object, kind, namespace).await?.map(Arc::new),
             };
-            let found = drift::compare(object, observed.as_deref(), &ignore);
-            if !found.is_empty() {
-                findings.extend(
-                    self.confirmed(object, kind, namespace, observed.as_deref(), found)
-                        .await?,
-                );
+            let is_scaled = scaled(&object.id.kind.kind, &object.id.name);
+            let object = as_scaled(object, observed.as_deref(), is_scaled);
+            let found = drift::compare(&object, observed.as_deref(), &[]);
+            if found.is_empty() || self.is_held_back(&object) {
+                continue;
             }
+            findings.extend(
+                self.confirmed(&object, kind, namespace, observed.as_deref(), found)
+                    .await?,
+            );
         }
         Ok(findings)
     }
 
-    /// Makes an object as it was made by Helm.
+    /// Makes an object as it was made by Helm; the replicas of one that somebody scales stay.
     ///
     /// # Errors
     /// As the API server said.
-    pub async fn restore(&self, object: &Object, kind: &Served, namespace: &str) -> Result<(), kube::Error> {
-        self.apply(object, kind, namespace, false).await.map(|_| ())
+    pub async fn restore(
+        &self,
+        object: &Object,
+        kind: &Served,
+        namespace: &str,
+        is_scaled: bool,
+    ) -> Result<(), kube::Error> {
+        let live = self.live(object, kind, namespace).await?;
+        let object = as_scaled(object, live.as_ref(), is_scaled);
+        self.corrections.lock().note(object.id.to_string());
+        self.apply(&object, kind, namespace, false).await.map(|_| ())
+    }
+
+    /// Whether an object was put right again and again, and is left for a while to whoever changes it.
+    fn is_held_back(&self, object: &Object) -> bool {
+        self.corrections.lock().is_held_back(&object.id.to_string())
+    }
+
+    /// When the first object that is left for a while is looked at again.
+    pub fn held_back_for(&self) -> Option<Duration> {
+        self.corrections.lock().held_back_for()
+    }
+
+    /// The object as it is, without its managed fields.
+    async fn live(
+        &self,
+        object: &Object,
+        kind: &Served,
+        namespace: &str,
+    ) -> Result<Option<Value>, kube::Error> {
+        let live = match self.api(object, kind, namespace).get_opt(&object.id.name).await {
+            // The kind is gone, which the API server tells in other words.
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            live => live?,
+        };
+        let live = live.map(|mut live| {
+            live.metadata.managed_fields = None;
+            serde_json::to_value(&live)
+        });
+        live.transpose().map_err(kube::Error::SerdeError)
     }
 
     /// The workloads of the releases. None while they are not yet listed.
@@ -191,21 +232,7 @@ impl Objects {
         found: Vec<Finding>,
     ) -> Result<Vec<Finding>, ObjectsError> {
         let Some(observed) = observed else {
-            // What has lost our label is not seen by the watch.
-            let api = self.api(object, kind, namespace);
-            let there = api.get_opt(&object.id.name).await?;
-            let difference = if there.is_some() {
-                Difference::LabelLost
-            } else {
-                Difference::Missing
-            };
-            return Ok(found
-                .into_iter()
-                .map(|finding| Finding {
-                    difference,
-                    ..finding
-                })
-                .collect());
+            return Ok(found);
         };
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (uid, version) = (
@@ -216,7 +243,12 @@ impl Objects {
         if known.is_some_and(|(seen, desired)| seen == version && desired == object.value) {
             return Ok(Vec::new());
         }
-        let applied = self.apply(object, kind, namespace, true).await?;
+        let applied = match self.apply(object, kind, namespace, true).await {
+            Ok(applied) => applied,
+            // Refused for good: putting it right will say so, and the others are not held up by it.
+            Err(kube::Error::Api(status)) if is_final(status.code) => return Ok(found),
+            Err(error) => return Err(error.into()),
+        };
         if content(&applied) == content(observed) {
             self.alike.lock().insert(uid, (version, object.value.clone()));
             return Ok(Vec::new());
@@ -260,6 +292,26 @@ impl Objects {
     pub async fn served(&self, kinds: &BTreeSet<KindId>) -> Result<BTreeMap<KindId, Served>, kube::Error> {
         self.kinds.look(kinds).await
     }
+}
+
+/// The object with the replicas that somebody has scaled it to. Left out, they would fall to one with their last owner.
+fn as_scaled(object: &Object, live: Option<&Value>, is_scaled: bool) -> Object {
+    let mut object = object.clone();
+    let replicas = live
+        .map(|live| &live["spec"]["replicas"])
+        .filter(|replicas| replicas.is_number());
+    if let Some(replicas) = replicas
+        && is_scaled
+        && object.value["spec"].is_object()
+    {
+        object.value["spec"]["replicas"] = replicas.clone();
+    }
+    object
+}
+
+/// Whether a refusal does not pass by itself.
+fn is_final(code: u16) -> bool {
+    (400..500).contains(&code) && !matches!(code, 408 | 409 | 429)
 }
 
 /// Namespace of an object; empty for a cluster-scoped one.

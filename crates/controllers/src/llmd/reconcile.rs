@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use api::opendatahub_io::components::v1alpha1::Llmd;
+use api::{opendatahub_io::components::v1alpha1::Llmd, shared::State as Word};
 use helm::{
     HelmError, ReleaseName, State, Step,
     manifest::{KindId, Object},
@@ -22,7 +22,7 @@ use super::{
     FINALIZER, NAME,
     component::Component,
     dependencies::{self, Missing},
-    desk::{Desk, Label},
+    desk::Desk,
     judge::{Begin, Known, Look, What, begin_of, is_outdated, judge, makes, order, untouched},
     leftovers,
     operate::{listed, operate},
@@ -117,8 +117,10 @@ impl LlmdReconciler {
         };
         let Some(prepared) = prepared else {
             report.releases = Some(untouched(look, &asked, &recorded));
-            self.serving(&asked.namespace, &BTreeMap::new(), &mut report, again)
-                .await;
+            let kinds = self.manifests(&recorded).into_values();
+            let kinds: BTreeSet<KindId> = kinds.flat_map(|objects| leftovers::kinds(&objects)).collect();
+            let served = self.desk.objects.served(&kinds).await.unwrap_or_default();
+            self.serving(&asked.namespace, &served, &mut report, again).await;
             return (report, None);
         };
         self.act(look, &asked, &recorded, &prepared, &mut report, again)
@@ -182,6 +184,7 @@ impl LlmdReconciler {
             };
             let mut judged = judge(look, &known, asked.remediation);
             judged.source = asked.source(component).map(source_text);
+            judged.trouble = self.desk.troubles.lock().get(&component).cloned();
             judged.held = missing.contains_key(&component) && makes(&judged.step);
             if let Step::Wait { until } = judged.step {
                 again.within(duration_until(look.now, until));
@@ -222,10 +225,15 @@ impl LlmdReconciler {
             return Left::Something(None);
         };
         let labels = release_labels();
-        let ours: Vec<Arc<StoredRelease>> = recorded
-            .into_iter()
-            .filter(|one| one.head().is_ours(&labels))
-            .collect();
+        // Whose a release is, its latest revision says.
+        let ours = |one: &Arc<StoredRelease>| {
+            let same = recorded
+                .iter()
+                .filter(|other| other.head().name == one.head().name);
+            let latest = { same }.max_by_key(|other| other.head().revision);
+            latest.is_some_and(|latest| latest.head().is_ours(&labels))
+        };
+        let ours: Vec<Arc<StoredRelease>> = recorded.iter().filter(|one| ours(one)).cloned().collect();
         if ours.is_empty() && look.running.is_none() {
             if let Err(error) = self.desk.namespaces.remove(old).await {
                 tracing::warn!(namespace = old, "the namespace stays: {error}");
@@ -270,7 +278,16 @@ impl LlmdReconciler {
             What::Restore(objects) => {
                 let mut result = Ok(());
                 for (object, kind) in objects {
-                    if let Err(error) = desk.objects.restore(&object, &kind, &begin.name.namespace).await {
+                    if let Err(error) = desk
+                        .objects
+                        .restore(
+                            &object,
+                            &kind,
+                            namespace,
+                            self.is_scaled(namespace, &object.id.kind.kind, &object.id.name),
+                        )
+                        .await
+                    {
                         result = Err(HelmError::Failed {
                             message: format!("{}: {error}", object.id),
                         });
@@ -279,7 +296,7 @@ impl LlmdReconciler {
                 result
             }
         };
-        *desk.ended.lock() = Some(((begin.component, begin.step), result));
+        desk.note_end((begin.component, begin.step), result);
     }
 
     async fn write(
@@ -293,10 +310,10 @@ impl LlmdReconciler {
         let stored = llmd.status.as_ref();
         let before = stored.and_then(|status| status.conditions.iter().find(|one| one.type_ == "Ready"));
         let was = before.map(|ready| {
-            let word = if ready.status == "True" {
-                api::shared::State::Ready
-            } else {
-                told.word
+            let word = match (ready.status == "True", told.word) {
+                (true, _) => Word::Ready,
+                (false, Word::Ready) => Word::Progressing,
+                (false, other) => other,
             };
             (Some(word), Some(ready.reason.as_str()))
         });
@@ -370,15 +387,18 @@ impl Reconciler for LlmdReconciler {
             added.map_err(|error| failure(&error))?;
             return Ok(Outcome::RequeueAfter(Duration::ZERO));
         }
-        if let Some(ended) = self.desk.operation.take() {
-            tell_end(&ended);
-            *self.desk.ended.lock() = Some(ended);
-        }
         let now = Timestamp::now();
+        // In this order: what ends between the two counts as running, and wakes us.
+        let running = self.desk.operation.running();
+        if running.is_none()
+            && let Some((label, result)) = self.desk.operation.take()
+        {
+            self.desk.note_end(label, result);
+        }
         let look = Look {
             llmd: &llmd,
             now,
-            running: self.desk.operation.running(),
+            running,
             ended: self.desk.ended.lock().clone(),
         };
         let mut again = Again::default();
@@ -395,7 +415,7 @@ impl Reconciler for LlmdReconciler {
                 .begin(&release.step, &history.iter().collect::<Vec<_>>());
             release.running = begin.step.action().map(|action| (action, now));
         }
-        if self.finish(&llmd, &report).await? {
+        if look.running.is_none() && self.finish(&llmd, &report).await? {
             return Ok(Outcome::Done);
         }
         // Half a look, such as after a restart, says nothing against what was found before.
@@ -404,7 +424,10 @@ impl Reconciler for LlmdReconciler {
             return Ok(Outcome::RequeueAfter(again.within.unwrap_or(PATIENCE)));
         }
         self.write(key, &llmd, &report, now).await?;
-        *self.desk.ended.lock() = None;
+        // While something stands before the releases, none of them was judged by how it ended.
+        if report.obstacle.is_none() {
+            *self.desk.ended.lock() = None;
+        }
         if let Some(begin) = begin {
             let beside = matches!(begin.what, What::Work(_));
             self.begin(&llmd, begin, now).await;
@@ -439,11 +462,4 @@ fn made_nothing(llmd: &Llmd) -> bool {
 
 fn stored_namespace(llmd: &Llmd) -> Option<String> {
     llmd.status.as_ref().and_then(|status| status.namespace.clone())
-}
-
-fn tell_end(((component, step), result): &(Label, Result<(), HelmError>)) {
-    match result {
-        Ok(()) => tracing::info!(release = component.release(), "{step:?} is done"),
-        Err(error) => tracing::warn!(release = component.release(), "{step:?} has failed: {error}"),
-    }
 }

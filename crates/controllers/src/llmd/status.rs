@@ -66,6 +66,8 @@ pub struct ReleaseReport {
     pub held: bool,
     /// What is under way on it, and since when.
     pub running: Option<(Action, Timestamp)>,
+    /// Why the last step that is no installation and no upgrade has failed, if it has.
+    pub trouble: Option<String>,
     /// What was tried.
     pub attempts: Attempts,
     /// Its revisions, in any order.
@@ -319,6 +321,16 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
         );
         return Some((Reason::StepFailed, message));
     }
+    if let Some(error) = &release.trouble {
+        let next = match &release.step {
+            Step::Wait { until } => format!("tried again at {until:.0}"),
+            step => step.action().map_or_else(
+                || "tried again".to_owned(),
+                |action| format!("{} follows", noun(action)),
+            ),
+        };
+        return Some((Reason::StepFailed, format!("{name}: {}; {next}", told(error))));
+    }
     match &release.step {
         Step::Nothing => None,
         _ if release.held => None,
@@ -421,7 +433,7 @@ fn state_text(state: &State) -> String {
                 more => format!("{first}, and {} more", more - 1),
             }
         }
-        State::Failed { message, .. } => message.clone(),
+        State::Failed { revision, .. } => format!("revision {revision} has failed"),
         other => state_word(other).to_owned(),
     }
 }
@@ -519,7 +531,8 @@ fn release(report: &ReleaseReport) -> Option<ChartRelease> {
                 version: head.version.to_string(),
                 status: head.status.as_str().to_owned(),
                 deployed_at: head.last_deployed,
-                description: Some(head.description.chars().take(DESCRIPTION).collect()),
+                description: Some(head.description.chars().take(DESCRIPTION).collect())
+                    .filter(|text: &String| !text.is_empty()),
             })
             .collect(),
     })

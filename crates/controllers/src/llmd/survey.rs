@@ -10,7 +10,7 @@ use std::{
 
 use helm::{
     manifest::{KindId, Object},
-    release::{Status, StoredRelease},
+    release::{DeletePolicy, Hook, Status, StoredRelease},
 };
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
@@ -28,6 +28,7 @@ use super::{
     status::{Obstacle, Report},
     wiring::Surroundings,
 };
+use crate::workload::WorkloadKind;
 
 /// A watch that is being opened is looked at again after this time.
 const LISTING: Duration = Duration::from_millis(250);
@@ -238,12 +239,14 @@ impl LlmdReconciler {
         let Some(objects) = manifests.get(&deployed.head().uid) else {
             return Vec::new();
         };
-        let scaled = |kind: &str, name: &str| {
-            crate::workload::WorkloadKind::named(kind)
-                .is_some_and(|kind| self.context.caches.scaler_of(kind, namespace, name).is_some())
-        };
+        let scaled = |kind: &str, name: &str| self.is_scaled(namespace, kind, name);
         match self.desk.objects.drift(namespace, objects, served, scaled).await {
-            Ok(findings) => findings,
+            Ok(findings) => {
+                if let Some(left) = self.desk.objects.held_back_for() {
+                    again.within(left);
+                }
+                findings
+            }
             Err(ObjectsError::Unlisted) => {
                 again.listing();
                 Vec::new()
@@ -251,12 +254,19 @@ impl LlmdReconciler {
             Err(ObjectsError::Api(error)) => {
                 tracing::warn!("the objects of a release cannot be compared: {error}");
                 again.within(API_AGAIN);
+                again.unfinished = true;
                 Vec::new()
             }
         }
     }
 
-    /// Objects of the deployed revisions, hooks excluded, as Helm has made them; each is decoded once.
+    /// Whether somebody scales a workload of a release.
+    pub(super) fn is_scaled(&self, namespace: &str, kind: &str, name: &str) -> bool {
+        WorkloadKind::named(kind)
+            .is_some_and(|kind| self.context.caches.scaler_of(kind, namespace, name).is_some())
+    }
+
+    /// Objects of the deployed revisions as Helm has made them; each is decoded once.
     pub(super) fn manifests(&self, recorded: &[Arc<StoredRelease>]) -> BTreeMap<String, Arc<Vec<Object>>> {
         let mut known = self.manifests.lock();
         let deployed = recorded
@@ -295,9 +305,7 @@ impl LlmdReconciler {
             let found = self.desk.objects.served(&BTreeSet::from([deployment])).await;
             followed.extend(found.unwrap_or_default());
         }
-        if !served.is_empty() || report.obstacle.is_none() {
-            self.desk.objects.follow(namespace, followed.iter());
-        }
+        self.desk.objects.follow(namespace, followed.iter());
         self.desk.pods.follow(namespace);
         let serving = self.desk.objects.serving(namespace, &followed);
         report.serving = serving.map(|all| {
@@ -323,7 +331,21 @@ fn objects_of(release: &StoredRelease) -> Option<Vec<Object>> {
     let decoded = release.decode().ok()?;
     let objects = helm::manifest::parse(&decoded.manifest).ok()?;
     let name = &release.head().name;
-    Some(objects.into_iter().map(|object| object.owned_by(name)).collect())
+    let own = objects.into_iter().map(|object| object.owned_by(name));
+    let lasting = decoded.hooks.iter().filter(|hook| is_lasting(hook));
+    let lasting = lasting.filter_map(|hook| helm::manifest::parse(&hook.manifest).ok());
+    Some(own.chain(lasting.flatten()).collect())
+}
+
+/// Whether a hook is no work that ends but an object that is meant to stay, such as the route of the model service.
+fn is_lasting(hook: &Hook) -> bool {
+    let of_life = |event: &String| event == "post-install" || event == "post-upgrade";
+    let ends = matches!(hook.kind.as_str(), "Job" | "Pod");
+    let deleted = hook
+        .delete_policies
+        .iter()
+        .any(|policy| matches!(policy, DeletePolicy::HookSucceeded | DeletePolicy::HookFailed));
+    !ends && !deleted && !hook.events.is_empty() && hook.events.iter().all(of_life)
 }
 
 fn progressing(message: String) -> Obstacle {

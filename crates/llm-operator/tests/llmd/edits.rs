@@ -132,6 +132,9 @@ async fn drift_is_put_right_and_rest_is_quiet() {
         "app.kubernetes.io/part-of-",
     ])
     .await;
+    // A route that a hook has made is forgotten by Helm, and kept all the same.
+    bed.kubectl(&["-n", "llm-d", "delete", "httproute", "llm-d-modelservice"])
+        .await;
     testkit::until("everything is as it was", crate::bed::PATIENCE, async || {
         let image = "jsonpath={.spec.template.spec.containers[0].image}";
         let image = bed
@@ -155,7 +158,8 @@ async fn drift_is_put_right_and_rest_is_quiet() {
             ])
             .await
             .1;
-        let found = (image, service, label);
+        let route = ["-n", "llm-d", "get", "httproute", "llm-d-modelservice"];
+        let found = (image, service && bed.try_kubectl(&route).await.0, label);
         let wanted = ("traefik/whoami:v1.10".to_owned(), true, "llm-d".to_owned());
         if found == wanted {
             Ok(())
@@ -338,6 +342,75 @@ async fn what_keeps_pods_is_told() {
     bed.patch(json!({"spec": {"modelService": {"values": Value::Null}}}))
         .await;
     bed.ready().await;
+}
+
+/// Objects that a chart puts into another namespace are kept like the others, without end; texts of Secrets are in no status.
+/// Promises: S1-27
+#[tokio::test]
+async fn objects_elsewhere_and_secret_values() {
+    let bed = Bed::new().await;
+    let elsewhere = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "elsewhere", "namespace": "kube-public"}, "data": {"a": "1"}});
+    bed.kubectl(&["create", "namespace", "llm-d"]).await;
+    // The API server refuses the object, and says what it was given.
+    let secret = json!({"extraObjects": [elsewhere, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "bad"},
+        "spec": {"type": "very-secret-word", "ports": [{"port": 80}]}}]});
+    let stored = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "values", "namespace": "llm-d"},
+                        "stringData": {"values.yaml": secret.to_string()}});
+    bed.apply(&stored.to_string()).await;
+    let llmd = json!({"apiVersion": "components.platform.opendatahub.io/v1alpha1", "kind": "Llmd",
+        "metadata": {"name": "default-llm-d"}, "spec": {"remediation": {"retries": 0}, "modelService": {"enabled": true,
+        "valuesFrom": [{"kind": "Secret", "name": "values"}]}}});
+    bed.apply(&llmd.to_string()).await;
+    let failed = bed
+        .wait("it is refused", |llmd| {
+            condition(llmd, "Ready").1 == "RetriesExhausted"
+        })
+        .await;
+    let told = serde_json::to_string(&failed.status).unwrap();
+    assert!(
+        !told.contains("very-secret-word") && told.contains("***"),
+        "{told}"
+    );
+    assert!(!bed.log().contains("very-secret-word"), "{}", bed.log());
+
+    let right = json!({"extraObjects": [elsewhere]}).to_string();
+    let patch = json!({"stringData": {"values.yaml": right}}).to_string();
+    bed.kubectl(&["-n", "llm-d", "patch", "secret", "values", "-p", &patch])
+        .await;
+    bed.ready().await;
+    let map = [
+        "-n",
+        "kube-public",
+        "get",
+        "configmap",
+        "elsewhere",
+        "-o",
+        "jsonpath={.metadata.resourceVersion} {.data.a}",
+    ];
+    let before = bed.kubectl(&map).await;
+    bed.kubectl(&["annotate", "llmd", "default-llm-d", "example.com/look=1"])
+        .await;
+    bed.kubectl(&[
+        "annotate",
+        "llmd",
+        "default-llm-d",
+        "example.com/look=2",
+        "--overwrite",
+    ])
+    .await;
+    bed.ready().await;
+    assert_eq!(
+        bed.kubectl(&map).await,
+        before,
+        "it is looked at, and left as it is"
+    );
+    bed.kubectl(&["delete", "llmd", "default-llm-d", "--timeout=60s"])
+        .await;
+    let (there, said) = bed
+        .try_kubectl(&["-n", "kube-public", "get", "configmap", "elsewhere"])
+        .await;
+    assert!(!there, "{said}");
 }
 
 fn version(llmd: &api::opendatahub_io::components::v1alpha1::Llmd, release: &str) -> (String, i32) {
