@@ -9,7 +9,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, PostParams, Preconditions},
     core::{ApiResource, DynamicObject, ObjectMeta},
-    discovery::{Discovery, Scope, verbs},
+    discovery::{ApiGroup, Discovery, Scope, verbs},
 };
 use reconcile::{
     CacheSpec, Metrics, RawObject, WorkQueue,
@@ -153,9 +153,7 @@ impl NamespaceWatch {
     async fn list(&self, name: &str) -> Result<Vec<Listed>, kube::Error> {
         let discovery = Discovery::new(self.client.clone()).exclude(&contents::COMPUTED);
         let discovery = discovery.run().await?;
-        let kinds = discovery
-            .groups()
-            .flat_map(|group| group.resources_by_stability());
+        let kinds = discovery.groups().flat_map(ApiGroup::resources_by_stability);
         let mut all = Vec::new();
         for (kind, abilities) in kinds {
             let has_objects =
