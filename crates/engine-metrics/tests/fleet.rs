@@ -58,10 +58,13 @@ fn arrivals_are_what_was_finished_and_what_is_held_more() {
 }
 
 #[test]
-fn an_engine_that_restarted_counts_from_zero() {
+fn an_engine_that_restarted_tells_something_from_the_next_look_on() {
     let mut watch = watch();
     watch.see(10, &vllm(100, 4, 8000));
     let interval = watch.see(15, &vllm(10, 5, 400));
+    // Since when it counts is not known.
+    assert_eq!((interval.arrivals, interval.active.len()), (None, 0));
+    let interval = watch.see(20, &vllm(25, 5, 800));
     assert_eq!(interval.arrivals, Some(3.0));
     assert_eq!(interval.active[0].token_seconds, Some(0.0125));
 }

@@ -49,15 +49,13 @@ async fn an_llmd_that_was_there() {
     let command = command.replace('\'', "");
     scene.kubectl(&command.split(' ').collect::<Vec<_>>()).await;
     scene.wait("default-dsc", "LlmdReady", "True/Ready").await;
-    let ours = scene.llmd().await.unwrap();
+    let asked = json!({"infra": {"enabled": false, "version": "1.3.3"}});
+    let ours = scene
+        .wait_llmd("as the cluster asks for", |llmd| llmd["spec"] == asked)
+        .await;
     assert_eq!(
         ours["metadata"]["uid"], before["metadata"]["uid"],
         "it was not made anew"
-    );
-    assert_eq!(
-        ours["spec"],
-        json!({"infra": {"enabled": false, "version": "1.3.3"}}),
-        "as the cluster asks for"
     );
     assert_eq!(ours["metadata"]["ownerReferences"][0]["controller"], true);
 }
