@@ -100,14 +100,6 @@ impl NamespaceWatch {
         }
     }
 
-    /// Removes it if it was made for the `Llmd` and nobody has put anything into it. Asks once.
-    ///
-    /// # Errors
-    /// As the API server said.
-    pub async fn remove(&self, name: &str) -> Result<(), kube::Error> {
-        self.removed(name).await.map(|_| ())
-    }
-
     /// Removes it if it was made for the `Llmd` and nobody has put anything into it.
     ///
     /// # Errors

@@ -25,11 +25,13 @@ use super::{
     desk::Desk,
     judge::{Begin, Known, Look, What, begin_of, is_outdated, judge, makes, order, untouched},
     leftovers,
+    namespace::Removal,
     operate::{listed, operate},
     preparation::{Prepared, source_text},
+    reasons::Reason,
     release_labels,
     request::{self, Asked},
-    status::{Report, status},
+    status::{Obstacle, Report, status},
     survey::{API_AGAIN, Again, duration_until, invalid, unavailable},
 };
 use crate::{
@@ -42,6 +44,11 @@ const MISSING_LOOK: Duration = Duration::from_secs(15);
 
 /// Lists and renderings are on their way for no longer than this before the status says so.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What Kubernetes collects in a namespace that is left is looked at again after this time.
+const COLLECTING: Duration = Duration::from_secs(1);
+/// It is waited for no longer than this: an owner may hang on somebody's finalizer.
+const COLLECTED: Duration = Duration::from_secs(40);
 
 /// The key of the only `Llmd`.
 pub fn key() -> ObjectKey {
@@ -56,6 +63,8 @@ pub struct LlmdReconciler {
     pub(super) manifests: Mutex<BTreeMap<String, Arc<Vec<Object>>>>,
     /// Since when a look has not been a whole one.
     unfinished_since: Mutex<Option<Timestamp>>,
+    /// Since when a namespace is being left.
+    leaving_since: Mutex<Option<Timestamp>>,
 }
 
 impl LlmdReconciler {
@@ -66,6 +75,7 @@ impl LlmdReconciler {
             desk,
             manifests: Mutex::default(),
             unfinished_since: Mutex::default(),
+            leaving_since: Mutex::default(),
         }
     }
 
@@ -235,8 +245,16 @@ impl LlmdReconciler {
         };
         let ours: Vec<Arc<StoredRelease>> = recorded.iter().filter(|one| ours(one)).cloned().collect();
         if ours.is_empty() && look.running.is_none() {
-            if let Err(error) = self.desk.namespaces.remove(old).await {
-                tracing::warn!(namespace = old, "the namespace stays: {error}");
+            if !self.has_left(old, look.now).await {
+                again.within(COLLECTING);
+                report.releases = Some(Vec::new());
+                report.missing = Some(Missing::new());
+                report.serving = Some(Vec::new());
+                report.obstacle = Some(Obstacle {
+                    reason: Reason::Progressing,
+                    message: format!("what was in namespace {old} is being collected"),
+                });
+                return Left::Something(None);
             }
             return Left::Nothing;
         }
@@ -339,8 +357,34 @@ impl LlmdReconciler {
         Duration::try_from(now.duration_since(begun)).unwrap_or_default()
     }
 
+    /// Whether nothing is to be done any more about a namespace without releases. What Kubernetes collects is waited for, for a while.
+    async fn has_left(&self, namespace: &str, now: Timestamp) -> bool {
+        let removal = self.desk.namespaces.removed(namespace).await;
+        let mut since = self.leaving_since.lock();
+        let begun = *since.get_or_insert(now);
+        let waited = Duration::try_from(now.duration_since(begun)).unwrap_or_default();
+        let left = match removal {
+            Ok(Removal::Done | Removal::Used) => true,
+            Ok(Removal::NotYet) => waited > COLLECTED,
+            Err(error) => {
+                tracing::warn!(namespace, "what is in the namespace cannot be told: {error}");
+                waited > COLLECTED
+            }
+        };
+        if left {
+            *since = None;
+        }
+        left
+    }
+
     /// The end: with its releases gone, it goes.
-    async fn finish(&self, llmd: &Llmd, report: &Report) -> Result<bool, Failure> {
+    async fn finish(
+        &self,
+        llmd: &Llmd,
+        report: &Report,
+        now: Timestamp,
+        again: &mut Again,
+    ) -> Result<bool, Failure> {
         let gone = report.terminating
             && report.obstacle.is_none()
             && report.releases.as_ref().is_some_and(|all| {
@@ -350,8 +394,9 @@ impl LlmdReconciler {
         if !gone {
             return Ok(false);
         }
-        if let Err(error) = self.desk.namespaces.remove(&report.namespace).await {
-            return Err(Failure::retry("ApiUnavailable", error.to_string()));
+        if !self.has_left(&report.namespace, now).await {
+            again.within(COLLECTING);
+            return Ok(false);
         }
         let cache = &*self.context.caches.llmds;
         let removed = self.desk.finalizers.remove(llmd, FINALIZER, cache).await;
@@ -415,7 +460,7 @@ impl Reconciler for LlmdReconciler {
                 .begin(&release.step, &history.iter().collect::<Vec<_>>());
             release.running = begin.step.action().map(|action| (action, now));
         }
-        if look.running.is_none() && self.finish(&llmd, &report).await? {
+        if look.running.is_none() && self.finish(&llmd, &report, now, &mut again).await? {
             return Ok(Outcome::Done);
         }
         // Half a look, such as after a restart, says nothing against what was found before.
