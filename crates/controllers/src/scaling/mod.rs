@@ -4,7 +4,7 @@
 //! costs on Pods that are to go, figures. It must not scale anything itself, nor write a status: who is concerned is woken, and its
 //! reconcile reads the board.
 //!
-//! [`Subjects`] is what reconciles talk to, [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], [`rest`], [`status`], [`costs`].
+//! [`Subjects`] is what reconciles talk to, [`Scaling`] is the loop. Everything that it asks is pure: [`snapshot`], [`bounds`], [`planner`], `rest`, [`status`], [`costs`].
 
 pub mod board;
 pub mod bounds;
