@@ -64,11 +64,4 @@ impl Component {
             },
         }
     }
-
-    /// The component with this release.
-    pub fn of_release(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|component| component.release() == name)
-    }
 }

@@ -160,12 +160,8 @@ pub fn untouched(look: &Look<'_>, asked: &Asked, recorded: &[Arc<StoredRelease>]
     Component::ALL
         .into_iter()
         .filter_map(|component| {
-            let of_release = |one: &&Arc<StoredRelease>| one.head().name.name == component.release();
-            let history: Vec<ReleaseHead> = recorded
-                .iter()
-                .filter(of_release)
-                .map(|one| told(one.head(), None))
-                .collect();
+            let history = history_of(component, recorded);
+            let history: Vec<ReleaseHead> = history.iter().map(|one| told(one.head(), None)).collect();
             let running = look.running.as_ref().filter(|((at, _), _)| *at == component);
             let wanted = asked.has(component);
             (wanted || !history.is_empty()).then(|| ReleaseReport {
@@ -183,6 +179,12 @@ pub fn untouched(look: &Look<'_>, asked: &Asked, recorded: &[Arc<StoredRelease>]
             })
         })
         .collect()
+}
+
+/// The revisions of a component's release.
+pub fn history_of(component: Component, recorded: &[Arc<StoredRelease>]) -> Vec<Arc<StoredRelease>> {
+    let of_release = |one: &&Arc<StoredRelease>| one.head().name.name == component.release();
+    recorded.iter().filter(of_release).cloned().collect()
 }
 
 /// First what is wanted, in the order of installation; then what is not, in the opposite one.

@@ -4,11 +4,7 @@
 //! watched is believed; a difference is confirmed by a dry run, once per state of the object, because the API server may write a
 //! value in another way than a chart.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use helm::{
     drift::{self, Finding},
@@ -283,14 +279,6 @@ impl Objects {
         } else {
             Api::all_with(self.client.clone(), &kind.resource)
         }
-    }
-
-    /// Which kinds are served; see [`Kinds::look`].
-    ///
-    /// # Errors
-    /// The API server could not be asked.
-    pub async fn served(&self, kinds: &BTreeSet<KindId>) -> Result<BTreeMap<KindId, Served>, kube::Error> {
-        self.kinds.look(kinds).await
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     component::Component,
     dependencies::{self, Missing},
     desk::Desk,
-    judge::{Begin, Known, Look, What, begin_of, is_outdated, judge, makes, order, untouched},
+    judge::{Begin, Known, Look, What, begin_of, history_of, is_outdated, judge, makes, order, untouched},
     leftovers,
     namespace::Removal,
     operate::{listed, operate},
@@ -129,7 +129,7 @@ impl LlmdReconciler {
             report.releases = Some(untouched(look, &asked, &recorded));
             let kinds = self.manifests(&recorded).into_values();
             let kinds: BTreeSet<KindId> = kinds.flat_map(|objects| leftovers::kinds(&objects)).collect();
-            let served = self.desk.objects.served(&kinds).await.unwrap_or_default();
+            let served = self.desk.kinds.look(&kinds).await.unwrap_or_default();
             self.serving(&asked.namespace, &served, &mut report, again).await;
             return (report, None);
         };
@@ -154,7 +154,7 @@ impl LlmdReconciler {
         let manifests = self.manifests(recorded);
         let mut kinds: BTreeSet<KindId> = needed.values().flatten().cloned().collect();
         kinds.extend(manifests.values().flat_map(|objects| leftovers::kinds(objects)));
-        let served = match self.desk.objects.served(&kinds).await {
+        let served = match self.desk.kinds.look(&kinds).await {
             Ok(served) => served,
             Err(error) => {
                 report.obstacle = Some(unavailable(&error));
@@ -172,8 +172,7 @@ impl LlmdReconciler {
         let mut outdated = false;
         for component in order(prepared) {
             let wanted = prepared.get(&component);
-            let of_release = |one: &&Arc<StoredRelease>| one.head().name.name == component.release();
-            let history: Vec<Arc<StoredRelease>> = recorded.iter().filter(of_release).cloned().collect();
+            let history = history_of(component, recorded);
             let drift = match wanted {
                 Some(_) => {
                     self.drift(&asked.namespace, &history, &manifests, &served, again)
@@ -215,9 +214,6 @@ impl LlmdReconciler {
         report.missing = Some(missing);
         releases.sort_by_key(|one| one.component);
         report.releases = Some(releases);
-        if report.terminating && report.releases.as_ref().is_some_and(Vec::is_empty) {
-            report.namespace.clone_from(&asked.namespace);
-        }
         (std::mem::take(report), begin)
     }
 
@@ -290,7 +286,7 @@ impl LlmdReconciler {
             }
             What::Unlock(release) => {
                 let result = desk.releases.unlock(&release, now).await;
-                let _ = desk.releases.list(&begin.name.namespace).await;
+                listed(desk, &begin.name.namespace).await;
                 result.map_err(|message| HelmError::Failed { message })
             }
             What::Restore(objects) => {

@@ -306,13 +306,7 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
     if let Some(error) = &release.attempts.message
         && release.attempts.failures > 0
     {
-        let next = match &release.step {
-            Step::Wait { until } => format!("tried again at {until:.0}"),
-            step => step.action().map_or_else(
-                || "tried again".to_owned(),
-                |action| format!("{} follows", noun(action)),
-            ),
-        };
+        let next = next(&release.step);
         let message = format!(
             "{name}: try {} has failed: {}; {next}; {}",
             release.attempts.failures,
@@ -322,13 +316,7 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
         return Some((Reason::StepFailed, message));
     }
     if let Some(error) = &release.trouble {
-        let next = match &release.step {
-            Step::Wait { until } => format!("tried again at {until:.0}"),
-            step => step.action().map_or_else(
-                || "tried again".to_owned(),
-                |action| format!("{} follows", noun(action)),
-            ),
-        };
+        let next = next(&release.step);
         return Some((Reason::StepFailed, format!("{name}: {}; {next}", told(error))));
     }
     match &release.step {
@@ -341,6 +329,15 @@ fn trouble(release: &ReleaseReport) -> Option<(Reason, String)> {
         step => step
             .action()
             .map(|action| (Reason::Progressing, format!("{name}: {} follows", noun(action)))),
+    }
+}
+
+/// What follows on a failure.
+fn next(step: &Step) -> String {
+    match (step, step.action()) {
+        (Step::Wait { until }, _) => format!("tried again at {until:.0}"),
+        (_, Some(action)) => format!("{} follows", noun(action)),
+        (_, None) => "tried again".to_owned(),
     }
 }
 

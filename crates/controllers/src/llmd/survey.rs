@@ -302,8 +302,16 @@ impl LlmdReconciler {
         };
         let mut followed = served.clone();
         if !followed.contains_key(&deployment) {
-            let found = self.desk.objects.served(&BTreeSet::from([deployment])).await;
-            followed.extend(found.unwrap_or_default());
+            match self.desk.kinds.look(&BTreeSet::from([deployment])).await {
+                Ok(found) => followed.extend(found),
+                // Nothing is known of them then, which must not pass for none.
+                Err(error) => {
+                    tracing::warn!("the workloads of the releases cannot be looked for: {error}");
+                    again.within(API_AGAIN);
+                    again.unfinished = true;
+                    return;
+                }
+            }
         }
         self.desk.objects.follow(namespace, followed.iter());
         self.desk.pods.follow(namespace);
