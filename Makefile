@@ -29,8 +29,9 @@ run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its
 
 .PHONY: test
 test: build ## Every test, unit and on the real control plane
-	# Tests mostly wait, for Pods and probes; three at a time keep two cores busy.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} $(CARGO) test --workspace --no-fail-fast
+	# Tests mostly wait, for Pods and probes: TEST_JOBS programs at a time with three tests each keep two cores busy.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} ./target/debug/run-tests
+	$(CARGO) test --workspace --doc --quiet
 	@$(MAKE) --no-print-directory promises
 
 .PHONY: lint
@@ -40,18 +41,19 @@ lint: ## Formatting, clippy, documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 .PHONY: manifests
-manifests: ## Write the generated files: config/crd, config/crd-optional, their copies, docs/conditions.md
+manifests: ## Write the generated files: config/crd, config/crd-optional, their copies, the chart's, docs/conditions.md
 	@$(CARGO) build --quiet -p llm-operator
 	@./target/debug/llm-operator crds --output-dir config/crd
 	@./target/debug/llm-operator crds --optional --output-dir config/crd-optional
 	@cp config/crd/infra.example.com_nvidiagpullms.yaml manifest-controller/nvidia-gpu-llm-crd.yaml
 	@cp config/crd/ai.example.com_llmmodels.yaml examples/crd-operator/01-what-is-crd.yaml
 	@./target/debug/llm-operator conditions-doc > docs/conditions.md
+	@hack/chart-files.sh
 
 .PHONY: check-manifests
 check-manifests: manifests ## Fail when a generated file is stale
-	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller examples/crd-operator docs/conditions.md && \
-	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional)" || \
+	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller examples/crd-operator docs/conditions.md helm-charts && \
+	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional helm-charts)" || \
 	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
 
 .PHONY: bench
@@ -113,15 +115,12 @@ uninstall: ## Remove the custom resource definitions, and with them every resour
 	KUBECTL="$(KUBECTL)" hack/delete-crds.sh
 
 .PHONY: deploy
-deploy: install ## Install the operator with IMG=registry/name:tag
-	$(KUBECTL) apply -f config/manager/namespace.yaml
-	$(KUBECTL) apply -f config/rbac
-	$(KUBECTL) apply -f config/manager/external_metrics_service.yaml
-	sed 's|image: llm-operator:v0.1.0|image: $(IMG)|' config/manager/manager.yaml | $(KUBECTL) apply -f -
+deploy: ## Install the operator with IMG=registry/name:tag, and the definitions
+	$(KUBECTL) kustomize config/default | sed 's|image: llm-operator:v0.1.0$$|image: $(IMG)|' | $(KUBECTL) apply -f -
 
 .PHONY: undeploy
 undeploy: ## Remove the operator; the resources and their Pods stay
-	$(KUBECTL) delete --ignore-not-found --cascade=foreground -f config/manager/manager.yaml
+	$(KUBECTL) delete --ignore-not-found --cascade=foreground -f config/manager/manager.yaml -f config/manager/pod_disruption_budget.yaml
 	KUBECTL="$(KUBECTL)" hack/release-external-metrics.sh
 	KUBECTL="$(KUBECTL)" hack/release-finalizers.sh
-	$(KUBECTL) delete --ignore-not-found -f config/rbac
+	$(KUBECTL) delete --ignore-not-found -k config/rbac

@@ -44,6 +44,9 @@ async fn no_tenant_may_make_labelers() {
     let space = Space::of(cluster, "tenant").await;
     for entry in std::fs::read_dir(root().join("config/rbac")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".yaml") {
+            continue;
+        }
         let text = repository_file(&format!("config/rbac/{name}"));
         cluster.apply_yaml(&text).await.unwrap();
     }

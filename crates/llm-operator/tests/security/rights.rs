@@ -8,6 +8,9 @@ fn documents() -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(root().join("config/rbac")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".yaml") {
+            continue;
+        }
         let text = repository_file(&format!("config/rbac/{name}"));
         let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         found.extend(documents.into_iter().map(|document| (name.clone(), document)));
