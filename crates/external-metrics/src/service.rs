@@ -1,17 +1,19 @@
 //! One request, answered.
 //!
 //! In: a request and the certificates of its connection. Out: a response, always. Health is told to anyone, discovery to any
-//! caller that the front proxy names, a metric to those who may read it.
+//! caller that the front proxy names, a metric to those who may read it, the operator's own metrics to whoever has a token that
+//! may get them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use kube::Client;
 use parking_lot::RwLock;
+use reconcile::metrics::{self, Metrics};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde_json::Value;
 
@@ -22,6 +24,7 @@ use crate::api::selector::Selector;
 use crate::api::{discovery, metric_list};
 use crate::decisions::Decisions;
 use crate::front_proxy::{Access, AccessError, Caller, Settings, authenticate, vouched};
+use crate::metrics::MetricsPage;
 use crate::names::METRIC;
 use crate::tls::Served;
 
@@ -33,17 +36,44 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// What answering takes.
 pub(crate) struct Service {
-    decisions: Arc<dyn Decisions>,
-    access: Access,
+    /// What the aggregated API tells; without it there is none.
+    external: Option<External>,
+    /// The operator's own metrics; without them there is no such page.
+    metrics: Option<MetricsPage>,
     settings: RwLock<Option<Arc<Settings>>>,
     served: Arc<Served>,
 }
 
+/// Decided numbers, and who may read them.
+struct External {
+    decisions: Arc<dyn Decisions>,
+    access: Access,
+}
+
 impl Service {
-    pub(crate) fn new(decisions: Arc<dyn Decisions>, client: Client, served: Arc<Served>) -> Self {
+    /// The aggregated API, and the operator's own metrics if there are any.
+    pub(crate) fn new(
+        decisions: Arc<dyn Decisions>,
+        client: Client,
+        served: Arc<Served>,
+        metrics: Option<Metrics>,
+    ) -> Self {
         Self {
-            decisions,
-            access: Access::new(client),
+            external: Some(External {
+                decisions,
+                access: Access::new(client.clone()),
+            }),
+            metrics: metrics.map(|metrics| MetricsPage::new(metrics, client)),
+            settings: RwLock::default(),
+            served,
+        }
+    }
+
+    /// The operator's own metrics and nothing else.
+    pub(crate) fn metrics_alone(client: Client, served: Arc<Served>, metrics: Metrics) -> Self {
+        Self {
+            external: None,
+            metrics: Some(MetricsPage::new(metrics, client)),
             settings: RwLock::default(),
             served,
         }
@@ -78,8 +108,10 @@ impl Service {
         match route {
             Route::Alive => return Ok(words("ok")),
             Route::Ready => return self.ready(),
+            Route::Metrics => return self.own_metrics(request).await,
             _ => {}
         }
+        let external = self.external.as_ref().ok_or_else(nothing_here)?;
         let caller = self.caller(request, chain)?;
         if request.method() != Method::GET {
             return Err(Failure::method_not_allowed());
@@ -95,19 +127,29 @@ impl Service {
             Route::OpenApi2 => discovery::openapi_2(),
             Route::OpenApi3 => discovery::openapi_3(),
             Route::Metric { namespace, metric } => {
-                self.values(request.uri().query(), caller, namespace, metric)
-                    .await?
+                let query = request.uri().query();
+                external.values(query, caller, namespace, metric).await?
             }
-            Route::Alive | Route::Ready | Route::Unknown => {
-                return Err(Failure::not_found(
-                    "the server could not find the requested resource",
-                ));
-            }
+            Route::Alive | Route::Ready | Route::Metrics | Route::Unknown => return Err(nothing_here()),
         };
         Ok(json(StatusCode::OK, form, &body))
     }
 
+    async fn own_metrics<B>(&self, request: &Request<B>) -> Result<Answer, Failure> {
+        let page = self.metrics.as_ref().ok_or_else(nothing_here)?;
+        let text = page.answer(request).await?;
+        let mut answer = Response::new(Full::new(Bytes::from(text)));
+        answer.headers_mut().insert(
+            CONTENT_TYPE,
+            http::HeaderValue::from_static(metrics::CONTENT_TYPE),
+        );
+        Ok(answer)
+    }
+
     fn ready(&self) -> Result<Answer, Failure> {
+        if self.external.is_none() {
+            return Ok(words("ok"));
+        }
         if !self.served.is_set() {
             return Err(Failure::unavailable("there is no serving certificate yet"));
         }
@@ -126,7 +168,9 @@ impl Service {
         authenticate(&settings, chain, request.headers(), UnixTime::now())
             .map_err(|error| Failure::unauthorized(error.to_string()))
     }
+}
 
+impl External {
     async fn values(
         &self,
         query: Option<&str>,
@@ -148,6 +192,10 @@ impl Service {
         })?;
         Ok(metric_list::body(&*self.decisions, namespace, &selector))
     }
+}
+
+fn nothing_here() -> Failure {
+    Failure::not_found("the server could not find the requested resource")
 }
 
 /// The selector in a query. What else stands there is about objects, which metrics are not; a watch is one thing that we
@@ -177,10 +225,15 @@ fn words(text: &'static str) -> Answer {
 
 fn refused(failure: &Failure) -> Answer {
     let mut answer = json(failure.code, Form::Json, &failure.body());
-    if failure.code == StatusCode::METHOD_NOT_ALLOWED {
+    let told = match failure.code {
+        StatusCode::METHOD_NOT_ALLOWED => Some((ALLOW, "GET")),
+        StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+        _ => None,
+    };
+    if let Some((name, value)) = told {
         answer
             .headers_mut()
-            .insert(ALLOW, http::HeaderValue::from_static("GET"));
+            .insert(name, http::HeaderValue::from_static(value));
     }
     answer
 }

@@ -6,16 +6,19 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::{Api, Client};
+use reconcile::metrics::Metrics;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::certificate::Lifetimes;
-use crate::certificate::stored::Stored;
+use crate::certificate::make::{self, Profile};
+use crate::certificate::stored::{Stored, Usable};
 use crate::claim::Place;
 use crate::decisions::Decisions;
 use crate::front_proxy::Settings;
@@ -29,6 +32,9 @@ use crate::watching::{Seen, watch_one};
 
 /// Where this process listens, unless told: a port that needs no privilege.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 6443);
+
+/// How long a certificate of the process itself is valid: longer than a process lives.
+const OWN_VALID: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
 /// How this process is reached, and what it may do.
 #[derive(Clone, Debug)]
@@ -51,6 +57,8 @@ pub struct Options {
     pub wanted: watch::Receiver<bool>,
     /// How long certificates live.
     pub lifetimes: Lifetimes,
+    /// The operator's own metrics, told at `/metrics` to whoever the cluster lets read them. `None`: there is no such page.
+    pub metrics: Option<Metrics>,
 }
 
 impl Options {
@@ -65,6 +73,7 @@ impl Options {
             lead,
             wanted: watch::channel(true).1,
             lifetimes: Lifetimes::default(),
+            metrics: None,
         }
     }
 }
@@ -83,6 +92,9 @@ pub enum StartError {
     /// The TLS library refuses its configuration.
     #[error("external metrics cannot be served: {0}")]
     Tls(#[from] rustls::Error),
+    /// No certificate can be made.
+    #[error("external metrics cannot be served: no certificate can be made: {0}")]
+    Certificate(String),
 }
 
 /// The API, served.
@@ -102,10 +114,15 @@ impl ExternalMetrics {
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let (listener, address) = listen(options.listen).await?;
-        let served = Arc::new(Served::default());
-        let config = tls::config(served.clone())?;
-        let service = Arc::new(Service::new(decisions, client.clone(), served.clone()));
         let kept = kept(&options, address);
+        let served = Arc::new(match options.metrics {
+            // There may be nothing to scale for long, and metrics are asked for all the while.
+            Some(_) => own_certificate(&[kept.place.host(), "localhost".to_owned()])?,
+            None => Served::default(),
+        });
+        let config = tls::config(served.clone())?;
+        let service = Service::new(decisions, client.clone(), served.clone(), options.metrics);
+        let service = Arc::new(service);
         let (front_proxy, told) = watch::channel(None);
         let watched = watch_all(&client, &kept, told, &stop);
         let settings = watch_settings(&client, &stop);
@@ -155,11 +172,25 @@ impl ExternalMetrics {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+/// A certificate of this process, never stored: whoever asks for metrics does not verify it, or is told another by the Secret.
+pub(crate) fn own_certificate(hosts: &[String]) -> Result<Served, StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Certificate(error.to_string());
+    let made = make::pair(&Profile {
+        hosts: hosts.to_vec(),
+        valid: OWN_VALID,
+        now: Timestamp::now(),
+    });
+    let usable = made
+        .map_err(|error| failed(&error))
+        .and_then(|pair| Usable::of(pair).map_err(|error| failed(&error)))?;
+    Ok(Served::with_own(usable.certified))
 }
 
 fn kept(options: &Options, address: SocketAddr) -> Kept {

@@ -1,4 +1,4 @@
-//! TLS of the server: the certificate that is served now, and clients' certificates taken as they come.
+//! TLS of the server: the certificate that is served now (the stored one, or one of this process alone until there is one), and clients' certificates taken as they come.
 //!
 //! A client's certificate is not judged in the handshake, so that a wrong one is answered with a `Status` and an authority
 //! that changes needs no new connections; that the client has its key is proven in the handshake. Judged is it for each
@@ -18,17 +18,29 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, Sign
 
 /// The certificate that is served, changed while connections go on.
 #[derive(Default)]
-pub(crate) struct Served(RwLock<Option<Arc<CertifiedKey>>>);
+pub(crate) struct Served {
+    stored: RwLock<Option<Arc<CertifiedKey>>>,
+    /// Of this process alone: for those who ask for metrics while nothing is stored.
+    own: Option<Arc<CertifiedKey>>,
+}
 
 impl Served {
-    /// From now on, new connections get this.
-    pub(crate) fn set(&self, certified: Arc<CertifiedKey>) {
-        *self.0.write() = Some(certified);
+    /// With a certificate of this process.
+    pub(crate) fn with_own(own: Arc<CertifiedKey>) -> Self {
+        Self {
+            stored: RwLock::default(),
+            own: Some(own),
+        }
     }
 
-    /// Whether there is one.
+    /// From now on, new connections get this.
+    pub(crate) fn set(&self, certified: Arc<CertifiedKey>) {
+        *self.stored.write() = Some(certified);
+    }
+
+    /// Whether there is a stored one, whose authority the API server can be told.
     pub(crate) fn is_set(&self) -> bool {
-        self.0.read().is_some()
+        self.stored.read().is_some()
     }
 }
 
@@ -43,7 +55,7 @@ impl fmt::Debug for Served {
 
 impl ResolvesServerCert for Served {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.read().clone()
+        self.stored.read().clone().or_else(|| self.own.clone())
     }
 }
 

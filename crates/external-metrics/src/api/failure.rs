@@ -53,6 +53,10 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
     }
 
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", message)
+    }
+
     pub(crate) fn timeout() -> Self {
         let message = "the request could not be answered in time";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)

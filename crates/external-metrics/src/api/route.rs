@@ -9,6 +9,8 @@ pub(crate) enum Route<'a> {
     Alive,
     /// `/readyz`: whether requests can be authenticated.
     Ready,
+    /// `/metrics`: the operator's own.
+    Metrics,
     /// `/apis`: the groups.
     Groups,
     /// The group with its versions.
@@ -40,6 +42,7 @@ impl<'a> Route<'a> {
         match parts.map(Option::unwrap_or_default) {
             ["healthz" | "livez", "", ..] => Self::Alive,
             ["readyz", "", ..] => Self::Ready,
+            ["metrics", "", ..] => Self::Metrics,
             ["openapi", "v2", "", ..] => Self::OpenApi2,
             ["openapi", "v3", "", ..] => Self::OpenApi3,
             ["apis", "", ..] => Self::Groups,
@@ -71,6 +74,8 @@ mod tests {
             ("/healthz", Route::Alive),
             ("/livez", Route::Alive),
             ("/readyz", Route::Ready),
+            ("/metrics", Route::Metrics),
+            ("/metrics/x", Route::Unknown),
             ("/apis", Route::Groups),
             ("/apis/", Route::Groups),
             ("/apis/external.metrics.k8s.io", Route::Group),

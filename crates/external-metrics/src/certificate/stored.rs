@@ -134,7 +134,7 @@ impl Stored {
 }
 
 impl Usable {
-    fn of(pair: Pair) -> Result<Self, StoredError> {
+    pub(crate) fn of(pair: Pair) -> Result<Self, StoredError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pair.certificate.as_bytes()).collect();
         let chain = chain.map_err(|error| unusable(CERTIFICATE, &error))?;
         let first = chain.first().ok_or(StoredError::Missing(CERTIFICATE))?;
