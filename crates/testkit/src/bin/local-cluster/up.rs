@@ -82,7 +82,8 @@ fn start_in_background(args: &UpArgs, home: &Home, own: &Path) -> Result<(), Com
 
 fn explain(home: &Home, kubectl: &Path, stop: &str) {
     let tools = kubectl.parent().unwrap_or(kubectl);
-    println!("Kubernetes {KUBERNETES_VERSION} runs. Use it with:\n");
+    let version = Binaries::kubernetes_version().unwrap_or(KUBERNETES_VERSION);
+    println!("Kubernetes {version} runs. Use it with:\n");
     println!("  export KUBECONFIG={}", home.path().join("kubeconfig").display());
     println!("  export PATH={}:$PATH   # its kubectl", tools.display());
     println!("  kubectl get nodes\n");

@@ -130,12 +130,18 @@ pub(super) fn say(suite: &Suite, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::failure;
-    use crate::plane::binaries::suite::Suite;
+    use crate::plane::binaries::{suite::Suite, versions::Kubernetes};
 
     #[test]
     fn a_module_that_cannot_be_had_is_told_from_other_failures() {
         let output = "go: k8s.io/api@v0.36.3: reading https://example.org/x: dial tcp: lookup example.org: no such host";
-        let fetch = failure(&Suite::control_plane(), "etcd", 1, output.to_owned()).to_string();
+        let fetch = failure(
+            &Suite::control_plane(Kubernetes::selected().unwrap()),
+            "etcd",
+            1,
+            output.to_owned(),
+        )
+        .to_string();
         assert!(
             fetch.contains("no such host") && fetch.contains("GOPROXY"),
             "{fetch}"

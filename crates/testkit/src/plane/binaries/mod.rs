@@ -1,6 +1,7 @@
 //! The control plane's executables, and Helm's.
 //!
-//! In: the environment, the Go modules in `control-plane/`. Out: [`Binaries`], the paths of the five programs, and [`helm`]:
+//! In: the environment, which also selects the version of Kubernetes ([`KUBERNETES_VARIABLE`]), and the Go modules in
+//! `control-plane/`. Out: [`Binaries`], the paths of the five programs, and [`helm`]:
 //! from the directories that `LLM_OPERATOR_CONTROL_PLANE_BIN` and `LLM_OPERATOR_HELM_BIN` name, else from a cache that is
 //! filled once by building them.
 
@@ -14,7 +15,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use self::suite::Suite;
-pub use versions::{ETCD_VERSION, HELM_VERSION, KUBERNETES_VERSION};
+use self::versions::Kubernetes;
+pub use versions::{ETCD_VERSION, HELM_VERSION, KUBERNETES_VARIABLE, KUBERNETES_VERSION};
 
 /// The environment variable that names a directory with ready-made executables.
 pub const DIRECTORY_VARIABLE: &str = "LLM_OPERATOR_CONTROL_PLANE_BIN";
@@ -77,6 +79,14 @@ pub enum BinariesError {
         directory: PathBuf,
         /// The names of what is not there, comma separated.
         missing: String,
+    },
+    /// The environment asks for a Kubernetes that is not kept here.
+    #[error("{KUBERNETES_VARIABLE}={wanted} is none of the versions that can be built: {known}")]
+    UnknownVersion {
+        /// What it asks for.
+        wanted: String,
+        /// The minor versions that there are, comma separated.
+        known: String,
     },
     /// There is no `go` to build with.
     #[error(
@@ -149,12 +159,18 @@ impl Binaries {
     /// error. Blocks. `needed` is checked in a directory given by the environment; a build always makes all five.
     pub fn locate(needed: &[Program]) -> Result<Self, BinariesError> {
         let names: Vec<&str> = needed.iter().map(|program| program.name()).collect();
-        locate(&Suite::control_plane(), &names).map(|directory| Self { directory })
+        let suite = Suite::control_plane(Kubernetes::selected()?);
+        locate(&suite, &names).map(|directory| Self { directory })
     }
 
     /// The path of one executable.
     pub fn path(&self, program: Program) -> PathBuf {
         self.directory.join(program.name())
+    }
+
+    /// The version of Kubernetes that [`Binaries::locate`] looks for, such as `v1.36.3`.
+    pub fn kubernetes_version() -> Result<&'static str, BinariesError> {
+        Kubernetes::selected().map(|one| one.version)
     }
 }
 
@@ -198,6 +214,7 @@ fn missing<'a>(directory: &Path, needed: &[&'a str]) -> Vec<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use super::versions::Kubernetes;
     use super::{BinariesError, Program, Suite, in_directory};
     use crate::process::TemporaryDirectory;
 
@@ -208,7 +225,7 @@ mod tests {
             std::fs::write(directory.path().join(name), "").unwrap();
         }
         let path = directory.path().as_os_str().to_owned();
-        let suite = Suite::control_plane();
+        let suite = Suite::control_plane(Kubernetes::selected().unwrap());
         assert!(in_directory(&suite, &path, &Program::BARE.map(Program::name)).is_ok());
         let error = in_directory(&suite, &path, &suite.names()).unwrap_err();
         assert!(matches!(error, BinariesError::Incomplete { .. }));

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::versions::{ETCD_VERSION, HELM_VERSION, KUBERNETES_VERSION};
+use super::versions::{ETCD_VERSION, HELM_VERSION, Kubernetes};
 use super::{DIRECTORY_VARIABLE, HELM_VARIABLE, Program};
 
 /// Programs that are built together.
@@ -37,19 +37,19 @@ pub(super) struct Recipe {
 
 impl Suite {
     /// The five programs of a control plane.
-    pub(super) fn control_plane() -> Self {
+    pub(super) fn control_plane(kubernetes: Kubernetes) -> Self {
         let recipe = |program: Program| Recipe {
             name: program.name(),
-            module: program.module(),
+            module: program.module(kubernetes),
             package: program.package(),
-            link_flags: program.link_flags(),
+            link_flags: program.link_flags(kubernetes),
         };
         Self {
             what: "control plane",
-            versions: format!("Kubernetes {KUBERNETES_VERSION} and etcd {ETCD_VERSION}"),
+            versions: format!("Kubernetes {} and etcd {ETCD_VERSION}", kubernetes.version),
             duration: "about 5 minutes on 2 cores",
             variable: DIRECTORY_VARIABLE,
-            cache: ("control-plane", format!("{KUBERNETES_VERSION}-{ETCD_VERSION}")),
+            cache: ("control-plane", format!("{}-{ETCD_VERSION}", kubernetes.version)),
             recipes: Program::ALL.map(recipe).to_vec(),
         }
     }
