@@ -3,6 +3,7 @@
 //! In: choices of a test or person. Out: a running [`Cluster`] and the operator as a process in front of it. It simulates
 //! hardware and third-party programs, never Kubernetes, and must not ship in the operator.
 
+pub mod chaos;
 pub mod charts;
 pub mod node;
 pub mod operator;

@@ -1,0 +1,163 @@
+//! Where it happens: a control plane, simulated nodes, definitions and roles as shipped, replicas of the operator.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::declared::NAMESPACES;
+use super::desk::Desk;
+use super::journal::Journal;
+use super::options::Options;
+use super::replica::Replica;
+use crate::node::{NodeOptions, NodeSpec, Speed};
+use crate::plane::Cluster;
+use crate::wait::until;
+
+/// The operator's own manifests.
+const MANIFESTS: [&str; 6] = [
+    "config/manager/namespace.yaml",
+    "config/rbac/service_account.yaml",
+    "config/rbac/cluster_role.yaml",
+    "config/rbac/cluster_role_binding.yaml",
+    "config/rbac/leader_election_role.yaml",
+    "config/rbac/external_metrics_role.yaml",
+];
+/// GPUs of a node: room for all models also while nodes are away.
+pub const GPUS: u32 = 64;
+/// Pods of a node.
+const PODS: u32 = 250;
+/// Nodes at least, and resources for which there is one more.
+const NODES: u32 = 4;
+const RESOURCES_PER_NODE: u32 = 60;
+/// A replica of the operator becomes ready, a namespace gets its service account.
+const STARTED: Duration = Duration::from_mins(1);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Stage {
+    /// Administrator's requests.
+    pub desk: Desk,
+    /// Replicas of the operator.
+    pub replicas: Vec<Replica>,
+    /// The nodes, as they are made.
+    pub nodes: Vec<NodeSpec>,
+    /// The control plane.
+    pub cluster: Cluster,
+}
+
+impl Stage {
+    /// Starts all of it.
+    pub async fn start(options: &Options, journal: &Arc<Journal>) -> Result<Arc<Self>, String> {
+        let count = NODES + options.sizes.resources / RESOURCES_PER_NODE;
+        let nodes: Vec<NodeSpec> = (0..count)
+            .map(|number| NodeSpec::h100(format!("node-{number}"), GPUS).room_for(PODS))
+            .collect();
+        let mut builder = Cluster::builder().audit().node_options(NodeOptions {
+            speed: Speed {
+                load: f64::INFINITY,
+                generate: f64::INFINITY,
+            },
+            backoff_scale: 0.02,
+            probe_scale: 0.3,
+            normal_events: false,
+            ..NodeOptions::default()
+        });
+        for node in &nodes {
+            builder = builder.node(node.clone());
+        }
+        let cluster = builder.start().await.map_err(|error| error.to_string())?;
+        install(&cluster, options).await?;
+        let desk = Desk::new(cluster.admin_client().await.map_err(|error| error.to_string())?);
+        settle_namespaces(&desk).await?;
+        let access = cluster.service_account("llm-system", "llm-operator").await;
+        let access = access.map_err(|error| error.to_string())?;
+        let mut replicas = Vec::new();
+        for number in 0..options.replicas {
+            let identity = format!("operator-{number}");
+            let proxy = cluster.fault_proxy().await.map_err(|error| error.to_string())?;
+            let kubeconfig = cluster.directory().join(format!("{identity}.kubeconfig"));
+            let way = access.through(&proxy.url());
+            way.write_kubeconfig(&kubeconfig)
+                .map_err(|error| error.to_string())?;
+            let log = cluster.directory().join(format!("{identity}.log"));
+            replicas.push(Replica::new(
+                &identity,
+                proxy,
+                &options.operator,
+                kubeconfig,
+                log,
+            )?);
+        }
+        let stage = Arc::new(Self {
+            desk,
+            replicas,
+            nodes,
+            cluster,
+        });
+        for replica in &stage.replicas {
+            replica.keep(journal)?;
+        }
+        stage.leader().await?;
+        Ok(stage)
+    }
+
+    /// The replica that leads; waited for.
+    pub async fn leader(&self) -> Result<&Replica, String> {
+        until("a leader", STARTED, async || self.leads_now().await)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// The replica that leads now.
+    pub async fn leads_now(&self) -> Option<&Replica> {
+        for replica in &self.replicas {
+            if replica.leads().await {
+                return Some(replica);
+            }
+        }
+        None
+    }
+}
+
+async fn install(cluster: &Cluster, options: &Options) -> Result<(), String> {
+    let mut documents = Vec::new();
+    for optional in [false, true] {
+        documents.push(definitions(&options.operator, optional).await?);
+    }
+    for file in MANIFESTS {
+        let path = options.root.join(file);
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        documents.push(text);
+    }
+    for number in 0..NAMESPACES {
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": format!("chaos-{number}")}});
+        documents.push(namespace.to_string());
+    }
+    let applied = cluster.apply_yaml(&documents.join("\n---\n")).await;
+    applied.map(drop).map_err(|error| error.to_string())
+}
+
+async fn definitions(operator: &Path, optional: bool) -> Result<String, String> {
+    let output = tokio::process::Command::new(operator)
+        .arg("crds")
+        .args(optional.then_some("--optional"))
+        .output()
+        .await
+        .map_err(|error| format!("{}: {error}; run `make chaos`", operator.display()))?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+async fn settle_namespaces(desk: &Desk) -> Result<(), String> {
+    for number in 0..NAMESPACES {
+        let path = format!("/api/v1/namespaces/chaos-{number}/serviceaccounts/default");
+        until("the default ServiceAccount", STARTED, async || {
+            desk.get(&path).await
+        })
+        .await
+        .map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
