@@ -46,6 +46,8 @@ pub enum Command {
     Fit(FitArgs),
     /// Print the models that can be served by name
     Models(ModelsArgs),
+    /// Let go of what would wait for the operator, before it is removed: its finalizers, its API of external metrics
+    Release(ReleaseArgs),
     /// Print the version
     Version,
     /// Print a completion script for a shell, for example `llm-operator completions bash`
@@ -250,6 +252,41 @@ pub struct CrdsArgs {
     /// Write one file per definition into this directory instead of standard output
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,
+}
+
+/// Options of `release`.
+#[derive(Debug, Args)]
+pub struct ReleaseArgs {
+    /// Namespace of the operator, whose Deployment llm-operator is scaled to zero first; in a Pod, its own namespace
+    #[arg(
+        short = 'n',
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "llm-system",
+        value_name = "NAMESPACE"
+    )]
+    pub namespace: String,
+
+    /// Namespaces that the operator watched; repeat it or separate with commas. Default: all namespaces
+    #[arg(
+        long,
+        env = "WATCH_NAMESPACE",
+        value_delimiter = ',',
+        value_name = "NAMESPACE"
+    )]
+    watch_namespace: Vec<String>,
+
+    /// How long the operator's Pods may take to end
+    #[arg(long, default_value = "1m", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+impl ReleaseArgs {
+    /// The namespaces; none means all. A variable that a manifest sets to nothing is not set.
+    pub fn watched(&self) -> impl Iterator<Item = &str> {
+        let named = self.watch_namespace.iter().map(String::as_str);
+        named.filter(|name| !name.is_empty())
+    }
 }
 
 /// Options of `render`.

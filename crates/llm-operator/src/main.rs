@@ -11,6 +11,7 @@ mod logging;
 mod metrics_api;
 mod models;
 mod readiness;
+mod release;
 mod render;
 mod render_charts;
 mod run;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Render(args) => render::main(&args),
         Command::Fit(args) => fit::main(&args),
         Command::Models(args) => models::main(&args),
+        Command::Release(args) => release::main(&args),
         Command::Version => print(&format!("llm-operator {}\n", env!("CARGO_PKG_VERSION"))),
         Command::Completions { shell } => {
             let mut script = Vec::new();

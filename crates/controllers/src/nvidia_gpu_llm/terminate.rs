@@ -17,8 +17,7 @@ use reconcile::{EventKind, Failure, ObjectKey, Outcome, PrunePolicy, finalizer};
 use super::{reconcile::NvidiaGpuLlmReconciler, status, verdict::Verdict};
 use crate::{apply::CLAIM, context::failure};
 
-/// Keeps a resource with objects from going before them.
-pub(super) const FINALIZER: &str = "infra.example.com/gpu-llm";
+pub(super) use crate::kinds::NVIDIA_GPU_LLM_FINALIZER as FINALIZER;
 
 /// Objects that do not go hold a deletion up for this long: more than a Pod's grace period is used for.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -1,0 +1,266 @@
+//! `llm-operator release`: lets go of all that would wait for an operator that is about to be removed.
+//!
+//! In: a client that may do so, the operator's namespace, what it watched. Out: its Deployment at zero with no Pod left, none of its
+//! finalizers on any resource, no API of external metrics that leads to it. Resources, what serves them and finalizers of others
+//! stay. Doing it again changes nothing.
+
+use std::time::Duration;
+
+use api::{
+    infra_example_com::v1::NvidiaGpuLlm, opendatahub_io::components::v1alpha1::Llmd,
+    premlabs_io::v1alpha1::AutoNodeLabeler,
+};
+use controllers::{auto_node_labeler, kinds, llmd};
+use external_metrics::API_SERVICE;
+use k8s_openapi::{
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Pod, Secret},
+    },
+    kube_aggregator::pkg::apis::apiregistration::v1::APIService,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
+};
+use reconcile::{
+    Metrics,
+    client::{ClientOptions, connect},
+};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::cli::ReleaseArgs;
+
+/// The operator's Deployment, by its name in chart and manifests.
+const DEPLOYMENT: &str = "llm-operator";
+/// Its Pods.
+const PODS: &str = "app=llm-operator";
+/// The Service that the API of external metrics leads to.
+const SERVICE: &str = "llm-operator-external-metrics";
+/// The certificate that it is served with.
+const CERTIFICATE: &str = "llm-operator-external-metrics-tls";
+/// How often Pods that end are looked for.
+const LOOK: Duration = Duration::from_millis(500);
+/// Somebody may change a resource between our look and our write.
+const ATTEMPTS: u32 = 10;
+
+/// A kind whose resources may have a finalizer of the operator.
+struct Finalized {
+    resource: ApiResource,
+    finalizer: &'static str,
+    /// Whether an operator of single namespaces serves it.
+    of_a_namespace: bool,
+}
+
+/// All of them.
+fn finalized() -> [Finalized; 3] {
+    let kind = |resource, finalizer, of_a_namespace| Finalized {
+        resource,
+        finalizer,
+        of_a_namespace,
+    };
+    [
+        kind(
+            ApiResource::erase::<NvidiaGpuLlm>(&()),
+            kinds::NVIDIA_GPU_LLM_FINALIZER,
+            true,
+        ),
+        kind(
+            ApiResource::erase::<AutoNodeLabeler>(&()),
+            auto_node_labeler::FINALIZER,
+            false,
+        ),
+        kind(ApiResource::erase::<Llmd>(&()), llmd::FINALIZER, false),
+    ]
+}
+
+/// Does it, and says on standard output what was done.
+pub fn main(args: &ReleaseArgs) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot start: {error}"))?;
+    runtime.block_on(release(args))
+}
+
+async fn release(args: &ReleaseArgs) -> Result<(), String> {
+    let client = connect(ClientOptions::default(), &Metrics::new())
+        .await
+        .map_err(|error| error.to_string())?;
+    // First nobody is left who would put on again what is taken off.
+    stop(&client, args).await?;
+    let watched: Vec<&str> = args.watched().collect();
+    for kind in &finalized() {
+        if watched.is_empty() {
+            take_off(&client, kind, None).await?;
+        } else if kind.of_a_namespace {
+            for namespace in &watched {
+                take_off(&client, kind, Some(namespace)).await?;
+            }
+        }
+    }
+    // The API belongs to the whole cluster, as an operator that serves it does.
+    if watched.is_empty() {
+        remove_api(&client, &args.namespace).await?;
+    }
+    remove_certificate(&client, &args.namespace).await
+}
+
+/// Scales the Deployment to zero and waits until its last Pod is gone.
+async fn stop(client: &Client, args: &ReleaseArgs) -> Result<(), String> {
+    let namespace = &args.namespace;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let none = Patch::Merge(json!({"spec": {"replicas": 0}}));
+    let scaled = deployments
+        .patch_scale(DEPLOYMENT, &PatchParams::default(), &none)
+        .await;
+    match scaled {
+        Ok(_) => say(&format!(
+            "Deployment {namespace}/{DEPLOYMENT} has no replicas now"
+        ))?,
+        Err(error) if is_absent(&error) => {}
+        Err(error) => {
+            return Err(format!(
+                "Deployment {namespace}/{DEPLOYMENT} cannot be scaled to zero: {error}"
+            ));
+        }
+    }
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let deadline = Instant::now() + args.timeout;
+    loop {
+        let left = pods.list_metadata(&ListParams::default().labels(PODS)).await;
+        let left =
+            left.map_err(|error| format!("the operator's Pods in {namespace} cannot be listed: {error}"))?;
+        let Some(pod) = left.items.first() else {
+            return Ok(());
+        };
+        if Instant::now() > deadline {
+            return Err(format!(
+                "Pod {namespace}/{} of the operator is still there after {:?}; see `kubectl describe pod`, then try again",
+                pod.name_any(),
+                args.timeout
+            ));
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Takes a kind's finalizer off wherever it is.
+async fn take_off(client: &Client, kind: &Finalized, namespace: Option<&str>) -> Result<(), String> {
+    let resource = &kind.resource;
+    let at = |namespace: Option<&str>| -> Api<DynamicObject> {
+        match namespace {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+            None => Api::all_with(client.clone(), resource),
+        }
+    };
+    let failed = |what: String, error: kube::Error| format!("{what}: {error}");
+    for _ in 0..ATTEMPTS {
+        let listed = at(namespace).list_metadata(&ListParams::default()).await;
+        let items = match listed {
+            Ok(listed) => listed.items,
+            // No definition, so no resource.
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(failed(format!("{} cannot be listed", resource.plural), error)),
+        };
+        let mut again = false;
+        for item in items
+            .iter()
+            .filter(|item| item.finalizers().iter().any(|one| one == kind.finalizer))
+        {
+            let mut left = item.finalizers().to_vec();
+            left.retain(|one| one != kind.finalizer);
+            let patch = Patch::Merge(json!({"metadata": {
+                "uid": item.uid(), "resourceVersion": item.resource_version(), "finalizers": left,
+            }}));
+            let (home, name) = (item.namespace(), item.name_any());
+            let shown = format!(
+                "{} {}{name}",
+                resource.kind,
+                home.iter().map(|home| format!("{home}/")).collect::<String>()
+            );
+            match at(home.as_deref())
+                .patch_metadata(&name, &PatchParams::default(), &patch)
+                .await
+            {
+                Ok(_) => say(&format!("{shown} waits for nobody now"))?,
+                Err(error) if is_absent(&error) => {}
+                Err(error) if is_conflict(&error) => again = true,
+                Err(error) => {
+                    return Err(failed(
+                        format!("the finalizer of {shown} cannot be taken off"),
+                        error,
+                    ));
+                }
+            }
+        }
+        if !again {
+            return Ok(());
+        }
+    }
+    Err(format!(
+        "{} are changed faster than their finalizers can be taken off; try again",
+        resource.plural
+    ))
+}
+
+/// Deletes the `APIService` if it leads to this operator: an API that nobody answers disturbs the whole cluster.
+async fn remove_api(client: &Client, namespace: &str) -> Result<(), String> {
+    let apis: Api<APIService> = Api::all(client.clone());
+    let failed = |error: kube::Error| format!("APIService {API_SERVICE} cannot be removed: {error}");
+    for _ in 0..ATTEMPTS {
+        let found = apis.get_opt(API_SERVICE).await.map_err(failed)?;
+        let Some(found) = found.filter(|found| leads_here(found, namespace)) else {
+            return Ok(());
+        };
+        let params = DeleteParams::default().preconditions(Preconditions {
+            uid: found.uid(),
+            resource_version: found.resource_version(),
+        });
+        match apis.delete(API_SERVICE, &params).await {
+            Ok(_) => return say(&format!("APIService {API_SERVICE} is removed")),
+            Err(error) if is_conflict(&error) || is_absent(&error) => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Err(format!(
+        "APIService {API_SERVICE} is changed faster than it can be removed; try again"
+    ))
+}
+
+/// Ours is what carries our label and leads to our Service.
+fn leads_here(api: &APIService, namespace: &str) -> bool {
+    let service = api.spec.as_ref().and_then(|spec| spec.service.as_ref());
+    let here = service.is_some_and(|service| {
+        service.namespace.as_deref() == Some(namespace) && service.name.as_deref() == Some(SERVICE)
+    });
+    here && api
+        .labels()
+        .get("app.kubernetes.io/managed-by")
+        .map(String::as_str)
+        == Some("llm-operator")
+}
+
+async fn remove_certificate(client: &Client, namespace: &str) -> Result<(), String> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    match secrets.delete(CERTIFICATE, &DeleteParams::default()).await {
+        Ok(_) => say(&format!("Secret {namespace}/{CERTIFICATE} is removed")),
+        Err(error) if is_absent(&error) => Ok(()),
+        Err(error) => Err(format!(
+            "Secret {namespace}/{CERTIFICATE} cannot be removed: {error}"
+        )),
+    }
+}
+
+fn say(words: &str) -> Result<(), String> {
+    crate::print(&format!("{words}\n"))
+}
+
+fn is_absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
