@@ -58,12 +58,23 @@ pub enum Command {
     /// Print the reference of condition reasons as Markdown (docs/conditions.md is made by it)
     #[command(hide = true)]
     ConditionsDoc,
+    /// Write the reference of every kind's fields as Markdown (docs/fields is made by it)
+    #[command(hide = true)]
+    FieldsDoc(FieldsDocArgs),
     /// Run Helm, and end it when whoever started it is gone
     #[command(name = helm::tool::GUARD, hide = true)]
     HelmGuard(GuardArgs),
     /// Change a chart's objects on their way to the cluster; called by Helm
     #[command(name = helm::tool::POST_RENDER, hide = true)]
     PostRender(PostRenderArgs),
+}
+
+/// Options of `fields-doc`.
+#[derive(Debug, Args)]
+pub struct FieldsDocArgs {
+    /// Folder for the pages
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: PathBuf,
 }
 
 /// What is run under guard.

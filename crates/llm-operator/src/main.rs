@@ -3,6 +3,7 @@
 mod charts;
 mod cli;
 mod crds;
+mod fields;
 mod fit;
 mod health;
 mod install;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "llm-operator", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
+        Command::FieldsDoc(args) => fields::main(&args),
         Command::ConditionsDoc => print(&controllers::reason::conditions_page()),
     };
     match outcome {
