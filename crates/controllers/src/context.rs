@@ -178,7 +178,7 @@ impl Lookup for Context {
     }
 
     fn gpu_nodes(&self) -> Option<Vec<NodeGpus>> {
-        Some(gpu_nodes(&self.caches))
+        gpu_nodes(&self.caches)
     }
 
     fn operator_namespace(&self) -> &str {

@@ -17,9 +17,12 @@ use reconcile::{CacheSpec, Metrics, RawObject, WatchCache, Watches, WorkQueue, c
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::kinds::{
-    AI_DEPLOYMENT_LABEL, AI_LLM_MODEL_LABEL, DYNAMO_GRAPH_DEPLOYMENT_LABEL, LLM_DEPLOYMENT_LABEL,
-    MODEL_DEPLOYMENT_LABEL,
+use crate::{
+    families::{Families, Family},
+    kinds::{
+        AI_DEPLOYMENT_LABEL, AI_LLM_MODEL_LABEL, DYNAMO_GRAPH_DEPLOYMENT_LABEL, LLM_DEPLOYMENT_LABEL,
+        MODEL_DEPLOYMENT_LABEL,
+    },
 };
 
 /// A decided number.
@@ -45,30 +48,34 @@ impl std::fmt::Debug for StatusDecisions {
 }
 
 impl StatusDecisions {
-    /// Starts to watch. Needs a tokio runtime.
-    pub fn start(client: &Client, namespaces: Namespaces) -> Self {
+    /// Starts to watch what these families have. Needs a tokio runtime.
+    pub fn start(client: &Client, namespaces: Namespaces, families: Families) -> Self {
         // Nobody is woken, and what is cached here is counted where the leader caches it.
         let (queue, metrics) = (WorkQueue::new(), Metrics::new());
         let mut watches = Watches::new(client.clone(), namespaces, queue, metrics);
         let (found, any) = watch::channel(false);
         let found = Arc::new(found);
+        let [llm, prem, ai] = [Family::Llm, Family::Prem, Family::Ai].map(|family| families.has(family));
         let kinds = vec![
             (
                 LLM_DEPLOYMENT_LABEL,
-                watches.start(numbers::<LLMDeployment>(&found)),
+                watches.start_if(llm, numbers::<LLMDeployment>(&found)),
             ),
             (
                 AI_DEPLOYMENT_LABEL,
-                watches.start(numbers::<AIDeployment>(&found)),
+                watches.start_if(prem, numbers::<AIDeployment>(&found)),
             ),
-            (AI_LLM_MODEL_LABEL, watches.start(numbers::<LLMModel>(&found))),
+            (
+                AI_LLM_MODEL_LABEL,
+                watches.start_if(ai, numbers::<LLMModel>(&found)),
+            ),
             (
                 MODEL_DEPLOYMENT_LABEL,
-                watches.start(numbers::<ModelDeployment>(&found)),
+                watches.start_if(ai, numbers::<ModelDeployment>(&found)),
             ),
             (
                 DYNAMO_GRAPH_DEPLOYMENT_LABEL,
-                watches.start(numbers::<DynamoGraphDeployment>(&found)),
+                watches.start_if(ai, numbers::<DynamoGraphDeployment>(&found)),
             ),
         ];
         Self {

@@ -29,6 +29,7 @@ use crate::{
     caches::Caches,
     context::Context,
     data_science_cluster::reconcile::DataScienceClusterReconciler,
+    families::{Families, Family},
     llm_model::reconcile::LLMModelReconciler,
     llmd::{
         desk::{Desk, HelmSetup},
@@ -44,6 +45,8 @@ use crate::{
 pub struct Options {
     /// Which namespaces are watched.
     pub namespaces: Namespaces,
+    /// Which families of kinds are served.
+    pub families: Families,
     /// Reconciles at the same time.
     pub workers: usize,
     /// Every resource is looked at again after this time.
@@ -86,7 +89,12 @@ impl Operator {
             metrics.clone(),
         );
         let manager = LabelManager::of_lease(&options.operator_namespace, &options.lease_name);
-        let caches = Caches::start(&mut watches, manager.clone(), &options.operator_namespace);
+        let caches = Caches::start(
+            &mut watches,
+            options.families,
+            manager.clone(),
+            &options.operator_namespace,
+        );
         let scraping = CancellationToken::new();
         let scraper = Scraper::start(scraper::Options::default(), scraping.clone());
         let promises = Promises::new(
@@ -136,31 +144,7 @@ impl Operator {
             () = self.watches.wait_settled() => {}
             () = stop.cancelled() => return,
         }
-        let mut runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
-            .with(ServingReconciler::<LLMDeployment>::new(self.context.clone()))
-            .with(ServingReconciler::<AIDeployment>::new(self.context.clone()))
-            .with(ServingReconciler::<ai::LLMModel>::new(self.context.clone()))
-            .with(ServingReconciler::<ModelDeployment>::new(self.context.clone()))
-            .with(ServingReconciler::<DynamoGraphDeployment>::new(
-                self.context.clone(),
-            ))
-            .with(NvidiaGpuLlmReconciler::new(&self.client, self.context.clone()))
-            .with(LLMModelReconciler::new(self.context.clone()))
-            .with(AIModelMapReconciler::new(self.context.clone()))
-            .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))
-            .with(NodeReconciler::new(self.labelling.clone()))
-            .concurrency(self.options.workers);
-        if let Some(charts) = &self.charts {
-            runner = runner.with(LlmdReconciler::new(self.context.clone(), charts.clone()));
-        }
-        if let Some(watched) = &self.context.caches.data_science {
-            let context = self.context.clone();
-            runner = runner.with(DataScienceClusterReconciler::new(
-                &self.client,
-                context,
-                watched.clone(),
-            ));
-        }
+        let runner = self.runner();
         let scaling = Arc::new(Scaling::new(
             self.context.promises.subjects.clone(),
             self.context.clone(),
@@ -187,6 +171,47 @@ impl Operator {
             charts.helm.settled().await;
         }
         self.context.recorder.flush().await;
+    }
+
+    /// The reconcilers of the families that are served.
+    fn runner(&self) -> Runner {
+        let context = || self.context.clone();
+        let families = self.options.families;
+        let mut runner =
+            Runner::new(self.queue.clone(), self.context.metrics.clone()).concurrency(self.options.workers);
+        if families.has(Family::Llm) {
+            runner = runner
+                .with(ServingReconciler::<LLMDeployment>::new(context()))
+                .with(LLMModelReconciler::new(context()));
+        }
+        if families.has(Family::Prem) {
+            runner = runner
+                .with(ServingReconciler::<AIDeployment>::new(context()))
+                .with(AIModelMapReconciler::new(context()))
+                .with(AutoNodeLabelerReconciler::new(self.labelling.clone()))
+                .with(NodeReconciler::new(self.labelling.clone()));
+        }
+        if families.has(Family::Infra) {
+            runner = runner.with(NvidiaGpuLlmReconciler::new(&self.client, context()));
+        }
+        if families.has(Family::Ai) {
+            runner = runner
+                .with(ServingReconciler::<ai::LLMModel>::new(context()))
+                .with(ServingReconciler::<ModelDeployment>::new(context()))
+                .with(ServingReconciler::<DynamoGraphDeployment>::new(context()));
+        }
+        if let Some(charts) = &self.charts {
+            runner = runner.with(LlmdReconciler::new(context(), charts.clone()));
+        }
+        if let Some(watched) = &self.context.caches.data_science {
+            let watched = watched.clone();
+            runner = runner.with(DataScienceClusterReconciler::new(
+                &self.client,
+                context(),
+                watched,
+            ));
+        }
+        runner
     }
 
     /// Whether every cache may be relied on.

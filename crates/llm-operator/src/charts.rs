@@ -1,7 +1,6 @@
 //! What installs charts for `Llmd`: the Helm CLI with directories of its own.
 //!
-//! In: options and the cluster's configuration. Out: Helm, ready to be asked; or nothing, with a line in the log, where only some
-//! namespaces are watched: charts have objects that belong to no namespace.
+//! In: options and the cluster's configuration. Out: Helm, ready to be asked; or nothing, where charts are out of scope.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,10 +18,9 @@ use crate::cli::{GuardArgs, HelmArgs, PostRenderArgs};
 pub async fn setup(
     args: &HelmArgs,
     client: &Client,
-    whole_cluster: bool,
+    wanted: bool,
 ) -> Result<Option<HelmSetup>, String> {
-    if !whole_cluster {
-        tracing::info!("only some namespaces are watched: Llmd and DataScienceCluster are left alone");
+    if !wanted {
         return Ok(None);
     }
     let config = Config::infer().await.map_err(|error| error.to_string())?;

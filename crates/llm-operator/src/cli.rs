@@ -12,7 +12,10 @@ use std::{
 use api::shared::Engine;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use controllers::families::Families;
 use serving::catalogue::Precision;
+
+use crate::scope::Scope;
 
 /// Runs large language models on Kubernetes from the YAML that a team already writes.
 #[derive(Debug, Parser)]
@@ -103,6 +106,10 @@ pub struct RunArgs {
         value_name = "NAMESPACE"
     )]
     pub watch_namespace: Vec<String>,
+
+    /// Families of kinds to serve, separated by commas: llm, prem, infra, ai, llmd; nothing is asked or written of the others
+    #[arg(long, env = "FAMILIES", default_value = "llm,prem,infra,ai,llmd", value_name = "FAMILIES")]
+    pub families: Families,
 
     /// Elect a leader among replicas; only the leader writes. `false` is for a single process on a laptop
     #[arg(long, env = "LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
@@ -411,7 +418,7 @@ impl RunArgs {
         let ordered = self.lease_retry_period < self.lease_renew_deadline
             && self.lease_renew_deadline < self.lease_duration;
         if ordered {
-            return Ok(());
+            return Scope::of(self).check();
         }
         Err(
             "--lease-duration must be above --lease-renew-deadline, and that above --lease-retry-period; \
@@ -507,6 +514,35 @@ mod tests {
             };
             assert_eq!(run.log_file(), expected);
         }
+    }
+
+    #[test]
+    fn families_are_a_set() {
+        let families = |text: &str| {
+            let cli = Cli::try_parse_from(["llm-operator", "run", "--families", text])?;
+            let Command::Run(run) = cli.command else {
+                panic!("run expected")
+            };
+            Ok::<_, clap::Error>(run.families.to_string())
+        };
+        assert_eq!(families("ai,llm").unwrap(), "llm,ai");
+        assert_eq!(families("").unwrap(), "llm,prem,infra,ai,llmd");
+        let error = families("llm,kserve").unwrap_err().to_string();
+        assert!(error.contains("'kserve' is no family") && error.contains("infra"), "{error}");
+    }
+
+    #[test]
+    fn llmd_takes_the_whole_cluster() {
+        let check = |args: &[&str]| {
+            let cli = Cli::parse_from([&["llm-operator", "run"], args].concat());
+            let Command::Run(run) = cli.command else {
+                panic!("run expected")
+            };
+            run.check()
+        };
+        assert!(check(&["--families", "llmd", "--watch-namespace="]).is_ok());
+        let error = check(&["--families", "llmd", "--watch-namespace", "a"]).unwrap_err();
+        assert!(error.contains("--watch-namespace"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod charts;
 mod cli;
+mod cluster_version;
 mod crds;
 mod fields;
 mod fit;
@@ -16,6 +17,7 @@ mod release;
 mod render;
 mod render_charts;
 mod run;
+mod scope;
 
 use std::process::ExitCode;
 

@@ -10,11 +10,10 @@ use controllers::{
 };
 use external_metrics::{Decided, Decisions, ExternalMetrics, Options, Standing, Workload};
 use kube::Client;
-use reconcile::cache::Namespaces;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::ExternalMetricsArgs;
+use crate::{cli::ExternalMetricsArgs, scope::Scope};
 
 /// An API that the API server does not reach for so long is not waited for: the numbers go another way until it does.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -54,14 +53,19 @@ fn decided(number: Number) -> Option<Decided> {
 pub async fn serve(
     args: &ExternalMetricsArgs,
     client: &Client,
-    (operator_namespace, namespaces): (&str, Namespaces),
+    (operator_namespace, scope): (&str, &Scope),
     lead: watch::Receiver<bool>,
     stop: CancellationToken,
 ) -> watch::Receiver<MetricsApi> {
     if !args.served {
         return fixed("the operator was told not to serve external metrics (--external-metrics)");
     }
-    let decisions = Arc::new(StatusDecisions::start(client, namespaces));
+    if let Some(why) = scope.without_external_metrics(client).await {
+        tracing::info!("external metrics are left out: {why}; decided numbers of replicas are set on /scale");
+        return fixed(why);
+    }
+    let decisions = StatusDecisions::start(client, scope.namespaces.clone(), scope.families);
+    let decisions = Arc::new(decisions);
     let options = Options {
         listen: args.address,
         host: args.host.clone().filter(|host| !host.is_empty()),

@@ -12,7 +12,6 @@ use controllers::{
 use kube::Client;
 use reconcile::{
     Metrics,
-    cache::Namespaces,
     client::{ClientOptions, connect},
     lease::{Elector, HoldEnd, LeaseConfig},
 };
@@ -25,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     charts,
     cli::{LogFormat, RunArgs},
+    cluster_version,
     health, install, logging, metrics_api,
     readiness::{CacheReport, Readiness, Role},
+    scope::Scope,
 };
 
 /// What is under way at SIGTERM gets this long.
@@ -81,21 +82,27 @@ async fn run(args: RunArgs) -> Result<(), String> {
         stop.child_token(),
     ));
 
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %args.http_address, "starting");
+    let scope = Scope::of(&args);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), address = %args.http_address, families = %scope.families, "starting");
+    for sentence in scope.left_out() {
+        tracing::info!("{sentence}");
+    }
     let client = connect(ClientOptions::default(), &metrics)
         .await
         .map_err(|error| error.to_string())?;
+    tokio::spawn(cluster_version::tell(client.clone()));
     let (leads, lead_known) = watch::channel(false);
     let metrics_api = metrics_api::serve(
         &args.external_metrics,
         &client,
-        (&args.lease_namespace, namespaces(&args)),
+        (&args.lease_namespace, &scope),
         lead_known,
         stop.child_token(),
     )
     .await;
     let process = Process {
         client,
+        scope,
         metrics,
         readiness,
         leads,
@@ -114,6 +121,7 @@ async fn run(args: RunArgs) -> Result<(), String> {
 /// What lives as long as the process, whether it leads or not.
 struct Process {
     client: Client,
+    scope: Scope,
     metrics: Metrics,
     readiness: Arc<Readiness>,
     /// Whether it leads.
@@ -185,6 +193,7 @@ async fn work(
 ) -> Result<(), String> {
     let Process {
         client,
+        scope,
         metrics,
         readiness,
         leads,
@@ -196,7 +205,8 @@ async fn work(
     }
     leads.send_replace(true);
     let options = Options {
-        namespaces: namespaces(args),
+        namespaces: scope.namespaces.clone(),
+        families: scope.families,
         workers: usize::from(args.workers),
         resync_period: args.resync_period,
         operator_namespace: args.lease_namespace.clone(),
@@ -204,7 +214,7 @@ async fn work(
         allow_protected_node_labels: args.allow_protected_node_labels,
         identity: identity.to_owned(),
         metrics_api: metrics_api.clone(),
-        helm: charts::setup(&args.helm, client, namespaces(args) == Namespaces::All).await?,
+        helm: charts::setup(&args.helm, client, scope.installs_charts()).await?,
     };
     let operator = Arc::new(Operator::start(client, metrics, options));
     let noted = operator.clone();
@@ -222,16 +232,6 @@ async fn work(
         () = deadline => tracing::warn!("some reconciles did not finish in {SHUTDOWN:?}; ending them"),
     }
     Ok(())
-}
-
-fn namespaces(args: &RunArgs) -> Namespaces {
-    let named = args.watch_namespace.iter().filter(|name| !name.is_empty());
-    let named: Vec<String> = named.cloned().collect();
-    if named.is_empty() {
-        Namespaces::All
-    } else {
-        Namespaces::Only(named)
-    }
 }
 
 /// The host's name and a random part: two processes of one host must not take each other for themselves.

@@ -16,6 +16,7 @@ pub mod labels;
 pub mod lease;
 pub mod metrics;
 pub mod queue;
+pub mod rights;
 pub mod runner;
 pub mod status;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use api::premlabs_io::v1alpha1::AutoNodeLabeler;
 use diagnosis::facts::NodeFacts;
 use k8s_openapi::api::core::v1::Node;
-use reconcile::{CacheSpec, Change, ObjectKey, WatchCache};
+use reconcile::{CacheSpec, Change, ObjectKey, WatchCache, rights::Right};
 use tokio::time::Duration;
 
 use super::{labeler::Labeler, manager::LabelManager, node::NodeRecord};
@@ -20,9 +20,13 @@ use crate::{
 /// known before anybody acts on what it took along.
 const LABELER_BURST: Duration = Duration::from_millis(100);
 
-/// All nodes; `facts_changed` tells whom a change of their facts wakes.
+/// Who may not do this labels no nodes.
+const MAY_LABEL: Right = Right::new("patch", "", "nodes");
+
+/// All nodes; `facts_changed` tells whom a change of their facts wakes, `labelled` whether somebody reconciles them.
 pub fn nodes(
     manager: LabelManager,
+    labelled: bool,
     facts_changed: impl Fn(&Change<'_, NodeFacts>) -> Vec<ObjectKey> + Send + Sync + 'static,
 ) -> CacheSpec<NodeRecord> {
     CacheSpec::raw::<Node>(move |raw| NodeRecord::read(raw, &manager))
@@ -37,17 +41,25 @@ pub fn nodes(
                 new: change.new.map(|node| &*node.facts),
                 error: change.error,
             });
-            keys.extend(node_changed(change));
+            keys.extend(node_changed(change).filter(|_| labelled));
             keys
         })
 }
 
-/// All labelers of the watched namespaces.
-pub fn labelers(nodes: Arc<WatchCache<NodeRecord>>) -> CacheSpec<Labeler> {
-    CacheSpec::raw::<AutoNodeLabeler>(Labeler::read)
+/// All labelers of the watched namespaces. Where these are not all, the right to label nodes may be withheld.
+pub fn labelers(nodes: Arc<WatchCache<NodeRecord>>, whole_cluster: bool) -> CacheSpec<Labeler> {
+    let spec = CacheSpec::raw::<AutoNodeLabeler>(Labeler::read)
         .optional()
         .coalesce(LABELER_BURST)
-        .on_change(move |change| labeler_changed(change, &nodes))
+        .on_change(move |change| labeler_changed(change, &nodes));
+    if whole_cluster {
+        spec
+    } else {
+        spec.needs(
+            &[MAY_LABEL],
+            "AutoNodeLabelers stay without effect and without a status",
+        )
+    }
 }
 
 /// Every labeler and every node: what a resync looks at.

@@ -21,14 +21,14 @@ pub(crate) struct CatalogueCache {
 }
 
 impl CatalogueCache {
-    pub(super) fn start(watches: &mut Watches, namespace: &str, roots: ServingRoots) -> Self {
+    pub(super) fn start(watches: &mut Watches, namespace: &str, roots: ServingRoots, wanted: bool) -> Self {
         let spec = CacheSpec::typed::<ConfigMap>(|map| Arc::new(read(map)))
             .in_namespace(namespace)
             .fields(&format!("metadata.name={CONFIG_MAP}"))
             .optional()
             .on_change(move |change| changed(change, &roots));
         Self {
-            cache: watches.start(spec),
+            cache: watches.start_if(wanted, spec),
             namespace: namespace.into(),
             builtin: Arc::new(Catalogue::builtin().clone()),
         }

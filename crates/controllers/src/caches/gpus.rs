@@ -10,8 +10,12 @@ use super::Caches;
 /// What a node advertises.
 const RESOURCE: &str = "nvidia.com/gpu";
 
-/// Every node with GPUs.
-pub(crate) fn gpu_nodes(caches: &Caches) -> Vec<NodeGpus> {
+/// Every node with GPUs; `None` when nodes may not be read.
+pub(crate) fn gpu_nodes(caches: &Caches) -> Option<Vec<NodeGpus>> {
+    // What was seen before a right went is better than nothing.
+    if !caches.nodes.is_listed() && caches.nodes.is_empty() {
+        return None;
+    }
     let mut taken: BTreeMap<Box<str>, i64> = BTreeMap::new();
     for pod in caches.gpu_pods().iter().filter(|pod| pod.holds_devices()) {
         if let Some(node) = &pod.node {
@@ -22,7 +26,7 @@ pub(crate) fn gpu_nodes(caches: &Caches) -> Vec<NodeGpus> {
     let gpus = nodes
         .iter()
         .map(|node| gpus_of(node, taken.get(&node.name).copied().unwrap_or_default()));
-    gpus.filter(|node| node.allocatable > 0).collect()
+    Some(gpus.filter(|node| node.allocatable > 0).collect())
 }
 
 /// The GPUs of one node, of which so many are taken.

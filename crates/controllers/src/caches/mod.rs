@@ -29,6 +29,7 @@ use k8s_openapi::api::{
 use reconcile::{
     CacheSpec, Child, ObjectKey, WatchCache, Watches,
     cache::{ChildHead, ChildView, Namespaces},
+    rights::Right,
 };
 use serde::de::DeserializeOwned;
 
@@ -43,6 +44,7 @@ use self::{
 use crate::{
     auto_node_labeler::{labeler::Labeler, manager::LabelManager, node::NodeRecord, watch as labels},
     data_science_cluster::watch::Watched as DataScience,
+    families::{Families, Family},
     kinds::{
         AI_DEPLOYMENT, AI_LLM_MODEL, AI_MODEL_MAP, DYNAMO_GRAPH_DEPLOYMENT, LLM_DEPLOYMENT, LLM_MODEL, LLMD,
         MODEL_DEPLOYMENT, NVIDIA_GPU_LLM,
@@ -52,6 +54,13 @@ use crate::{
     triggers,
     workload::WorkloadKind,
 };
+
+const MAY_READ_NODES: Right = Right::new("list", "", "nodes");
+const WITHOUT_NODES: &str = "which GPUs exist and who has them is not known: a Pod without a node is explained by the scheduler's \
+                             words alone, models by name need a type of GPU, and scaling does not know what fits";
+const MAY_READ_CLASSES: Right = Right::new("list", "storage.k8s.io", "storageclasses");
+const WITHOUT_CLASSES: &str =
+    "a claim that waits is explained by its Events alone, without the names of the classes that exist";
 
 /// The caches. Cheap to share.
 pub struct Caches {
@@ -94,76 +103,88 @@ pub struct Caches {
     pod_events: Arc<WatchCache<EventFacts>>,
     claim_events: Arc<WatchCache<EventFacts>>,
     set_events: Arc<WatchCache<EventFacts>>,
+    families: Families,
 }
 
 impl Caches {
-    /// Starts every watch. `manager` is the one that sets labels on nodes.
-    pub fn start(watches: &mut Watches, manager: LabelManager, operator_namespace: &str) -> Self {
-        let deployments = watches.start(roots::<LLMDeployment>());
-        let ai_models = watches.start(roots::<ai::LLMModel>());
-        let model_deployments = watches.start(roots::<ModelDeployment>());
-        let dynamo_deployments = watches.start(roots::<DynamoGraphDeployment>().requires(&[
+    /// Starts the watches of these families. `manager` is the one that sets labels on nodes.
+    pub fn start(
+        watches: &mut Watches,
+        families: Families,
+        manager: LabelManager,
+        operator_namespace: &str,
+    ) -> Self {
+        let [llm, prem, infra, ai, llmd] = Family::ALL.map(|family| families.has(family));
+        let any = families.has_serving();
+        let deployments = watches.start_if(llm, roots::<LLMDeployment>());
+        let ai_models = watches.start_if(ai, roots::<ai::LLMModel>());
+        let model_deployments = watches.start_if(ai, roots::<ModelDeployment>());
+        let dynamo = roots::<DynamoGraphDeployment>().requires(&[
             "spec.model.name",
             "spec.model.placement.tensor_parallel_size",
             "spec.sla.max_latency_ms",
             "status.sizing",
-        ]));
-        let ai_deployments = watches.start(
-            CacheSpec::typed::<AIDeployment>(|object| object)
-                .index(triggers::root_keys)
-                .on_change(triggers::ai_deployment_changed),
-        );
-        let gpu_llms = watches.start(roots::<NvidiaGpuLlm>());
-        let serving = ServingRoots::default()
-            .with(&deployments)
-            .with(&ai_deployments)
-            .with(&gpu_llms)
-            .with(&ai_models)
-            .with(&model_deployments)
-            .with(&dynamo_deployments);
-        let users = serving.clone();
-        let models = watches.start(
-            CacheSpec::typed::<LLMModel>(|object| object)
-                .index(triggers::claim_keys)
-                .on_change(move |change| triggers::model_changed(change, &users)),
-        );
-        let users = serving.clone();
-        let model_maps = watches.start(
-            CacheSpec::typed::<AIModelMap>(|object| object)
-                .on_change(move |change| triggers::model_map_changed(change, &users)),
-        );
-        let owners = Owners::new(vec![
-            (LLM_DEPLOYMENT, deployments.clone()),
-            (AI_DEPLOYMENT, ai_deployments.clone()),
-            (AI_MODEL_MAP, model_maps.clone()),
-            (NVIDIA_GPU_LLM, gpu_llms.clone()),
-            (AI_LLM_MODEL, ai_models.clone()),
-            (MODEL_DEPLOYMENT, model_deployments.clone()),
-            (DYNAMO_GRAPH_DEPLOYMENT, dynamo_deployments.clone()),
         ]);
-        let pods = Pods::start(watches, &serving);
-        let waiting = serving.clone();
-        let nodes = watches.start(labels::nodes(manager, move |change| {
-            triggers::node_changed(change, &waiting)
-        }));
+        let dynamo_deployments = watches.start_if(ai, dynamo);
+        let ai_deployments = CacheSpec::typed::<AIDeployment>(|object| object)
+            .index(triggers::root_keys)
+            .on_change(triggers::ai_deployment_changed);
+        let ai_deployments = watches.start_if(prem, ai_deployments);
+        let gpu_llms = watches.start_if(infra, roots::<NvidiaGpuLlm>());
+        let serving = ServingRoots::default()
+            .with(&deployments, llm)
+            .with(&ai_deployments, prem)
+            .with(&gpu_llms, infra)
+            .with(&ai_models, ai)
+            .with(&model_deployments, ai)
+            .with(&dynamo_deployments, ai);
+        let users = serving.clone();
+        let models = CacheSpec::typed::<LLMModel>(|object| object)
+            .index(triggers::claim_keys)
+            .on_change(move |change| triggers::model_changed(change, &users));
+        let models = watches.start_if(llm, models);
+        let users = serving.clone();
+        let model_maps = CacheSpec::typed::<AIModelMap>(|object| object)
+            .on_change(move |change| triggers::model_map_changed(change, &users));
+        let model_maps = watches.start_if(prem, model_maps);
+        let owners = Owners::new(vec![
+            (llm, LLM_DEPLOYMENT, deployments.clone()),
+            (prem, AI_DEPLOYMENT, ai_deployments.clone()),
+            (prem, AI_MODEL_MAP, model_maps.clone()),
+            (infra, NVIDIA_GPU_LLM, gpu_llms.clone()),
+            (ai, AI_LLM_MODEL, ai_models.clone()),
+            (ai, MODEL_DEPLOYMENT, model_deployments.clone()),
+            (ai, DYNAMO_GRAPH_DEPLOYMENT, dynamo_deployments.clone()),
+        ]);
         let whole = *watches.namespaces() == Namespaces::All;
+        let pods = Pods::start(watches, &serving, any);
+        let waiting = serving.clone();
+        let nodes = labels::nodes(manager, prem, move |change| {
+            triggers::node_changed(change, &waiting)
+        });
+        let nodes = watches.start_if(any, unless_whole(whole, nodes, MAY_READ_NODES, WITHOUT_NODES));
+        let labelers = labels::labelers(nodes.clone(), whole);
+        let classes = storage_classes(serving.clone());
+        let classes = unless_whole(whole, classes, MAY_READ_CLASSES, WITHOUT_CLASSES);
+        let claim_events = warnings("PersistentVolumeClaim", pods.clone(), serving.clone());
         Self {
-            data_science: whole.then(|| DataScience::start(watches)),
-            children: Children::start(watches, &owners, &serving),
-            claims: watches.start(claims(models.clone(), serving.clone())),
-            scalers: watches.start(scalers(serving.clone())),
-            labelers: watches.start(labels::labelers(nodes.clone())),
+            data_science: (whole && llmd).then(|| DataScience::start(watches)),
+            children: Children::start(watches, &owners, &serving, any),
+            claims: watches.start_if(any, claims(models.clone(), serving.clone())),
+            scalers: watches.start_if(any, scalers(serving.clone())),
+            labelers: watches.start_if(prem, labelers),
             nodes,
-            storage_classes: watches.start(storage_classes(serving.clone())),
-            pod_events: watches.start(warnings("Pod", pods.clone(), serving.clone())),
-            claim_events: watches.start(warnings("PersistentVolumeClaim", pods.clone(), serving.clone())),
-            set_events: watches.start(workload_warnings("StatefulSet", serving.clone())),
-            catalogue: CatalogueCache::start(watches, operator_namespace, serving.clone()),
-            tokens: Tokens::start(watches, serving.clone()),
+            storage_classes: watches.start_if(any, classes),
+            pod_events: watches.start_if(any, warnings("Pod", pods.clone(), serving.clone())),
+            claim_events: watches.start_if(any, claim_events),
+            set_events: watches.start_if(any, workload_warnings("StatefulSet", serving.clone())),
+            catalogue: CatalogueCache::start(watches, operator_namespace, serving.clone(), ai),
+            tokens: Tokens::start(watches, serving.clone(), ai),
             pods,
             owners,
             serving,
-            llmds: watches.start(llmds(whole)),
+            llmds: watches.start_if(whole && llmd, llmds()),
+            families,
             deployments,
             models,
             ai_deployments,
@@ -235,7 +256,8 @@ impl Caches {
     pub fn roots(&self) -> Vec<ObjectKey> {
         let models = self.models.names().into_iter();
         let models = models.map(|(namespace, name)| ObjectKey::new(LLM_MODEL, namespace, name));
-        let labeled = labels::roots(&self.labelers, &self.nodes);
+        let prem = self.families.has(Family::Prem);
+        let labeled = prem.then(|| labels::roots(&self.labelers, &self.nodes));
         let llmds = self.llmds.names().into_iter();
         let llmds = llmds.map(|(namespace, name)| ObjectKey::new(LLMD, namespace, name));
         let data_science = self.data_science.iter().flat_map(DataScience::keys);
@@ -245,7 +267,7 @@ impl Caches {
             .chain(models)
             .chain(llmds)
             .chain(data_science)
-            .chain(labeled)
+            .chain(labeled.into_iter().flatten())
             .collect()
     }
 }
@@ -260,15 +282,25 @@ where
         .on_change(triggers::serving_changed)
 }
 
-/// Woken only where somebody reconciles it.
-fn llmds(whole_cluster: bool) -> CacheSpec<Llmd> {
+fn llmds() -> CacheSpec<Llmd> {
     CacheSpec::typed::<Llmd>(|object| object)
         .cluster_scoped()
         .optional()
-        .on_change(move |change| {
-            let key = ObjectKey::new(LLMD, "", change.name);
-            if whole_cluster { vec![key] } else { Vec::new() }
-        })
+        .on_change(|change| vec![ObjectKey::new(LLMD, "", change.name)])
+}
+
+/// What belongs to no namespace may be withheld from an operator that has only some.
+fn unless_whole<T>(
+    whole_cluster: bool,
+    spec: CacheSpec<T>,
+    right: Right,
+    without: &'static str,
+) -> CacheSpec<T> {
+    if whole_cluster {
+        spec
+    } else {
+        spec.needs(&[right], without)
+    }
 }
 
 fn claims(models: Arc<WatchCache<LLMModel>>, roots: ServingRoots) -> CacheSpec<ClaimFacts> {

@@ -34,10 +34,11 @@ pub(crate) struct Pods {
 }
 
 impl Pods {
-    pub(super) fn start(watches: &mut Watches, roots: &ServingRoots) -> Self {
+    pub(super) fn start(watches: &mut Watches, roots: &ServingRoots, wanted: bool) -> Self {
         Self {
-            own: [MANAGED_BY_SELECTOR, PREM].map(|selector| watches.start(own(selector, roots.clone()))),
-            others: watches.start(others(roots.clone())),
+            own: [MANAGED_BY_SELECTOR, PREM]
+                .map(|selector| watches.start_if(wanted, own(selector, roots.clone()))),
+            others: watches.start_if(wanted, others(roots.clone())),
         }
     }
 

@@ -37,8 +37,10 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    pub(crate) fn new(kinds: Vec<(&'static str, Arc<dyn Names>)>) -> Self {
-        let (kinds, caches): (Vec<_>, Vec<_>) = kinds.into_iter().unzip();
+    /// Of each kind whether it is served, its name and its cache.
+    pub(crate) fn new(kinds: Vec<(bool, &'static str, Arc<dyn Names>)>) -> Self {
+        let served = kinds.into_iter().filter(|(served, ..)| *served);
+        let (kinds, caches): (Vec<_>, Vec<_>) = served.map(|(_, kind, cache)| (kind, cache)).unzip();
         Self {
             kinds: kinds.into(),
             caches: caches.into(),
@@ -111,10 +113,12 @@ impl<K: ServingRoot> ServingView for WatchCache<K> {
 pub(crate) struct ServingRoots(Vec<Arc<dyn ServingView>>);
 
 impl ServingRoots {
-    /// Adds a kind.
+    /// Adds a kind, if it is `served`: nobody is woken of one that is not.
     #[must_use]
-    pub(crate) fn with<K: ServingRoot>(mut self, cache: &Arc<WatchCache<K>>) -> Self {
-        self.0.push(cache.clone());
+    pub(crate) fn with<K: ServingRoot>(mut self, cache: &Arc<WatchCache<K>>, served: bool) -> Self {
+        if served {
+            self.0.push(cache.clone());
+        }
         self
     }
 

@@ -47,7 +47,8 @@ impl Surroundings for Caches {
                     | WatchState::Foreign(_)
             )
         };
-        let known = !self.storage_classes.state().iter().any(unknown);
+        let states = self.storage_classes.state();
+        let known = !states.is_empty() && !states.iter().any(unknown);
         known.then(|| {
             let names = self.storage_classes.names().into_iter();
             names.map(|(_, name)| (*name).into()).collect()

@@ -18,12 +18,12 @@ use crate::{
 pub(crate) struct Tokens(Arc<WatchCache<bool>>);
 
 impl Tokens {
-    pub(super) fn start(watches: &mut Watches, roots: ServingRoots) -> Self {
+    pub(super) fn start(watches: &mut Watches, roots: ServingRoots, wanted: bool) -> Self {
         let spec = CacheSpec::typed::<Secret>(|secret| has_token(&secret))
             .fields(&format!("metadata.name={SECRET}"))
             .optional()
             .on_change(move |change| changed(change, &roots));
-        Self(watches.start(spec))
+        Self(watches.start_if(wanted, spec))
     }
 
     /// What is known of the namespace's token.

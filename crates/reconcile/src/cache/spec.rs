@@ -6,7 +6,7 @@ use kube::{Resource, core::ApiResource};
 use serde::de::DeserializeOwned;
 
 use super::raw::RawObject;
-use crate::key::ObjectKey;
+use crate::{key::ObjectKey, rights::Right};
 
 /// How often a definition that may be somebody else's is looked at again.
 const RECHECK: Duration = Duration::from_mins(1);
@@ -41,6 +41,8 @@ pub struct CacheSpec<T> {
     pub(super) fields: Option<String>,
     pub(super) page_size: u32,
     pub(super) optional: bool,
+    pub(super) needs: Vec<Right>,
+    pub(super) without: &'static str,
     pub(super) delay: Duration,
     pub(super) reduce: Reduce<T>,
     pub(super) index: Index<T>,
@@ -81,6 +83,8 @@ impl<T> CacheSpec<T> {
             fields: None,
             page_size: 100,
             optional: false,
+            needs: Vec::new(),
+            without: "",
             delay: Duration::ZERO,
             reduce: Box::new(reduce),
             index: Box::new(|_| Vec::new()),
@@ -164,6 +168,15 @@ impl<T> CacheSpec<T> {
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
+    }
+
+    /// As [`CacheSpec::optional`], for rights that are probably withheld on purpose: the API server is asked whether we have
+    /// them before anything is listed, so that there is no denied request. `without` says what it means if not.
+    #[must_use]
+    pub fn needs(mut self, rights: &[Right], without: &'static str) -> Self {
+        self.needs = rights.to_vec();
+        self.without = without;
+        self.optional()
     }
 
     /// Keys under which [`WatchCache::indexed`](super::WatchCache::indexed) finds an object, e.g.

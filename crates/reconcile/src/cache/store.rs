@@ -86,6 +86,14 @@ impl<T> WatchCache<T> {
         }
     }
 
+    /// A cache that nobody fills: it is empty, was never listed, and holds nobody up.
+    pub(super) fn idle(spec: CacheSpec<T>, queue: WorkQueue) -> Self {
+        Self {
+            states: tokio::sync::watch::Sender::new(Vec::new()),
+            ..Self::new(spec, Vec::new(), queue)
+        }
+    }
+
     /// The object `namespace`/`name`; empty namespace for cluster-scoped ones. `None` also when it is unreadable.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         self.readable(namespace, name)?.ok()
@@ -168,16 +176,14 @@ impl<T> WatchCache<T> {
     /// Whether what the cache holds was listed completely, even if it may be old by now. Ask after reading: what is not
     /// served any more is told before it is forgotten.
     pub fn is_listed(&self) -> bool {
-        self.states.borrow().iter().all(WatchState::is_listed)
+        all_listed(&self.states.borrow())
     }
 
     /// Returns when [`WatchCache::is_listed`] has become `listed`.
     pub async fn wait_listed(&self, listed: bool) {
         let mut states = self.states.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
-        let _ = states
-            .wait_for(|states| states.iter().all(WatchState::is_listed) == listed)
-            .await;
+        let _ = states.wait_for(|states| all_listed(states) == listed).await;
     }
 
     /// Whether every stream has listed its objects, or what it watches is not served by this cluster.
@@ -387,6 +393,11 @@ impl<T> WatchCache<T> {
         };
         (self.spec.on_change)(&change)
     }
+}
+
+/// What has no stream shows nothing.
+fn all_listed(states: &[WatchState]) -> bool {
+    !states.is_empty() && states.iter().all(WatchState::is_listed)
 }
 
 fn split<T>(value: Option<Readable<T>>) -> (Option<Arc<T>>, Option<Arc<str>>) {

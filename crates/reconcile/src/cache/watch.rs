@@ -122,13 +122,37 @@ impl<T: Send + Sync + 'static> Stream<T> {
         let mut failures = 0;
         let mut look = Look::default();
         loop {
-            if self.is_ours(&mut look, &mut failures).await {
+            if self.is_permitted(&mut failures).await && self.is_ours(&mut look, &mut failures).await {
                 tokio::select! {
                     () = self.follow(&mut failures) => {}
                     () = self.redefined(&mut look) => {}
                 }
             }
         }
+    }
+
+    /// Whether we have the rights that may be withheld; if not, that is said, and some time has passed.
+    async fn is_permitted(&self, failures: &mut u32) -> bool {
+        let spec = self.cache.spec();
+        // What was listed once is not asked about again: the watch itself tells when the right is gone.
+        if !matches!(self.state(), WatchState::Starting | WatchState::Forbidden(_)) {
+            return true;
+        }
+        for right in &spec.needs {
+            let trouble = match right.is_held(&self.client).await {
+                Ok(true) => continue,
+                Ok(false) => {
+                    let without = spec.without;
+                    Trouble::Forbidden(format!("this ServiceAccount may not {right}; {without}"))
+                }
+                // Who may not even ask has to try.
+                Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => continue,
+                Err(error) => Trouble::Passing(error.to_string()),
+            };
+            self.pause(trouble, failures).await;
+            return false;
+        }
+        true
     }
 
     /// Whether the definition may be used; if not, that is said, and some time has passed.
@@ -333,6 +357,9 @@ impl<T: Send + Sync + 'static> Stream<T> {
                         api_version,
                         "not served by this cluster; waiting for its CRD to be installed"
                     );
+                }
+                WatchState::Forbidden(message) if !self.cache.spec().needs.is_empty() => {
+                    tracing::info!(resource, "left out: {message}");
                 }
                 WatchState::Forbidden(message) => {
                     tracing::warn!(

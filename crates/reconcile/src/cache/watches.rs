@@ -134,6 +134,19 @@ impl Watches {
         cache
     }
 
+    /// As [`Watches::start`] if `wanted`; otherwise a cache that stays empty, for which nothing is asked.
+    pub fn start_if<T: Send + Sync + 'static>(
+        &mut self,
+        wanted: bool,
+        spec: CacheSpec<T>,
+    ) -> Arc<WatchCache<T>> {
+        if wanted {
+            self.start(spec)
+        } else {
+            Arc::new(WatchCache::idle(spec, self.queue.clone()))
+        }
+    }
+
     /// Whether every cache may be relied on.
     pub fn settled(&self) -> bool {
         self.caches.iter().all(|cache| cache.settled())
