@@ -41,19 +41,20 @@ lint: ## Formatting, clippy, documentation
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 .PHONY: manifests
-manifests: ## Write the generated files: config/crd, config/crd-optional, their copies, the chart's, docs/conditions.md
+manifests: ## Write the generated files: config/crd, config/crd-optional, their copies, the chart's, docs/conditions.md, docs/fields
 	@$(CARGO) build --quiet -p llm-operator
 	@./target/debug/llm-operator crds --output-dir config/crd
 	@./target/debug/llm-operator crds --optional --output-dir config/crd-optional
 	@cp config/crd/infra.example.com_nvidiagpullms.yaml manifest-controller/nvidia-gpu-llm-crd.yaml
 	@cp config/crd/ai.example.com_llmmodels.yaml examples/crd-operator/01-what-is-crd.yaml
 	@./target/debug/llm-operator conditions-doc > docs/conditions.md
+	@./target/debug/llm-operator fields-doc --output-dir docs/fields
 	@hack/chart-files.sh
 
 .PHONY: check-manifests
 check-manifests: manifests ## Fail when a generated file is stale
-	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller examples/crd-operator docs/conditions.md helm-charts && \
-	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional helm-charts)" || \
+	@git diff --exit-code --stat -- config/crd config/crd-optional manifest-controller examples/crd-operator docs/conditions.md docs/fields helm-charts && \
+	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional docs/fields helm-charts)" || \
 	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
 
 .PHONY: bench

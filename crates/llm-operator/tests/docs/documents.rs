@@ -127,7 +127,7 @@ fn kinds() -> BTreeSet<String> {
 }
 
 /// Everything that stands for something exists.
-/// Promises: S0-1, S2-17, S4-8, S4-11
+/// Promises: S2-17, S4-8, S4-11
 #[test]
 fn what_stands_for_a_literal_exists() {
     let mut faults = Vec::new();

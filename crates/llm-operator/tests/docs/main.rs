@@ -4,6 +4,11 @@
 
 mod documents;
 mod install_kind;
+mod links;
+mod monitoring;
+mod pages;
+mod promql;
+mod sizing;
 
 use std::path::{Path, PathBuf};
 
