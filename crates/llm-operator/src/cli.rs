@@ -144,7 +144,7 @@ pub struct RunArgs {
     #[arg(long, env = "LEASE_RETRY_PERIOD", default_value = "2s", value_parser = duration, value_name = "DURATION")]
     pub lease_retry_period: Duration,
 
-    /// Address of /healthz, /readyz and /metrics
+    /// Address of /healthz and /readyz, and of /metrics for this machine alone
     #[arg(
         long,
         env = "HTTP_ADDRESS",
@@ -209,7 +209,11 @@ pub struct ExternalMetricsArgs {
     #[arg(long = "external-metrics", env = "EXTERNAL_METRICS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub served: bool,
 
-    /// Address of that API, for the API server alone
+    /// Tell /metrics over TLS too, at the address of that API, to whoever the cluster lets read them (`ClusterRole` llm-operator-metrics-reader)
+    #[arg(long = "secure-metrics", env = "SECURE_METRICS", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub secure_metrics: bool,
+
+    /// Address of that API, for the API server and for whoever reads metrics
     #[arg(
         long = "external-metrics-address",
         env = "EXTERNAL_METRICS_ADDRESS",

@@ -1,15 +1,26 @@
 //! `/healthz`, `/readyz` and `/metrics` over plain HTTP.
 //!
-//! In: the readiness notes and the metrics registry. Out: three small pages. It decides nothing about the cluster.
+//! In: the readiness notes and the metrics registry. Out: three small pages; the metrics to this machine alone, since nobody
+//! proves here who they are. It decides nothing about the cluster.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
-use reconcile::metrics::Metrics;
+use axum::{
+    Router,
+    extract::{ConnectInfo, State},
+    http::StatusCode,
+    response::IntoResponse,
+    routing::get,
+};
+use reconcile::metrics::{CONTENT_TYPE, Metrics};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::readiness::Readiness;
+
+/// What is told to another machine that asks for metrics here.
+const ELSEWHERE: &str = "metrics are told here to this machine alone (kubectl port-forward). Ask port 6443 over https, with the \
+                         bearer token of a user who has the ClusterRole llm-operator-metrics-reader\n";
 
 #[derive(Clone)]
 struct Pages {
@@ -42,6 +53,7 @@ pub async fn serve(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page))
         .with_state(Pages { readiness, metrics });
+    let pages = pages.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, pages)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
@@ -57,14 +69,42 @@ async fn readyz(State(pages): State<Pages>) -> impl IntoResponse {
     (status, report.text)
 }
 
-async fn metrics_page(State(pages): State<Pages>) -> impl IntoResponse {
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+async fn metrics_page(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    State(pages): State<Pages>,
+) -> impl IntoResponse {
+    let plain = |status, text| (status, [("content-type", "text/plain")], text);
+    if !is_here(peer) {
+        return plain(StatusCode::FORBIDDEN, ELSEWHERE.to_owned());
+    }
     match pages.metrics.encode() {
-        Ok(text) => (StatusCode::OK, [("content-type", content_type)], text),
-        Err(error) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            [("content-type", "text/plain")],
-            format!("{error}\n"),
-        ),
+        Ok(text) => (StatusCode::OK, [("content-type", CONTENT_TYPE)], text),
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
+
+/// Whether somebody asks from this machine, or this Pod. A socket of both families shows IPv4 addresses as IPv6.
+fn is_here(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_loopback_addresses() {
+        for (peer, here) in [
+            ("127.0.0.1:1", true),
+            ("127.9.8.7:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("10.0.0.1:1", false),
+            ("[::ffff:10.0.0.1]:1", false),
+            ("[fe80::1]:1", false),
+            ("0.0.0.0:1", false),
+        ] {
+            assert_eq!(is_here(peer.parse().unwrap()), here, "{peer}");
+        }
     }
 }

@@ -1,15 +1,20 @@
-//! The external metrics API: wires what serves it to what is decided, and where it stands to whoever has to choose another way.
+//! The TLS server: wires the external metrics API to what is decided, where it stands to whoever has to choose another way, and
+//! the operator's own metrics to whoever may read them.
 //!
 //! In: options, a client, whether this replica leads. Out: a server that runs until `stop`, and [`MetricsApi`] as it changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use controllers::{
     decisions::{Number, StatusDecisions},
     scaling::MetricsApi,
 };
-use external_metrics::{Decided, Decisions, ExternalMetrics, Options, Standing, Workload};
-use kube::Client;
+use external_metrics::{Decided, Decisions, ExternalMetrics, MetricsServer, Options, Standing, Workload};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
+use kube::{Api, Client, api::PostParams};
+use reconcile::metrics::Metrics;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -52,11 +57,18 @@ fn decided(number: Number) -> Option<Decided> {
 /// itself and says why.
 pub async fn serve(
     args: &ExternalMetricsArgs,
-    client: &Client,
+    (client, metrics): (&Client, &Metrics),
     (operator_namespace, scope): (&str, &Scope),
     lead: watch::Receiver<bool>,
     stop: CancellationToken,
 ) -> watch::Receiver<MetricsApi> {
+    let metrics = args.secure_metrics.then(|| metrics.clone());
+    if let Some(metrics) = &metrics {
+        tokio::spawn(tell_missing_right(client.clone(), args.address));
+        if !args.served {
+            serve_metrics_alone(client, args.address, metrics, stop.clone()).await;
+        }
+    }
     if !args.served {
         return fixed("the operator was told not to serve external metrics (--external-metrics)");
     }
@@ -70,6 +82,7 @@ pub async fn serve(
         listen: args.address,
         host: args.host.clone().filter(|host| !host.is_empty()),
         wanted: decisions.any(),
+        metrics,
         ..Options::new(operator_namespace, lead)
     };
     let served = ExternalMetrics::start(
@@ -84,6 +97,44 @@ pub async fn serve(
             tracing::warn!("{error}");
             fixed(&error.to_string())
         }
+    }
+}
+
+/// An address that is taken does not stop the operator: it has metrics on its plain port too.
+async fn serve_metrics_alone(
+    client: &Client,
+    address: SocketAddr,
+    metrics: &Metrics,
+    stop: CancellationToken,
+) {
+    match MetricsServer::start(client.clone(), address, metrics.clone(), stop).await {
+        Ok(server) => tracing::info!("metrics are told over TLS on {}", server.address()),
+        Err(error) => tracing::warn!("metrics over TLS: {error}"),
+    }
+}
+
+/// Says at once what whoever scrapes would learn only later.
+async fn tell_missing_right(client: Client, address: SocketAddr) {
+    let question = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some("authentication.k8s.io".to_owned()),
+                resource: Some("tokenreviews".to_owned()),
+                verb: Some("create".to_owned()),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let answer = Api::all(client).create(&PostParams::default(), &question).await;
+    // Who cannot ask now is told when somebody scrapes.
+    let missing = answer.is_ok_and(|answer| answer.status.is_some_and(|status| !status.allowed));
+    if missing {
+        tracing::warn!(
+            "/metrics on {address} answers nobody: the operator may not create tokenreviews.authentication.k8s.io, so it cannot \
+             tell who asks. Grant config/rbac/metrics_auth_role.yaml, or say --secure-metrics=false"
+        );
     }
 }
 

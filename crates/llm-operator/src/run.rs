@@ -94,7 +94,7 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let (leads, lead_known) = watch::channel(false);
     let metrics_api = metrics_api::serve(
         &args.external_metrics,
-        &client,
+        (&client, &metrics),
         (&args.lease_namespace, &scope),
         lead_known,
         stop.child_token(),

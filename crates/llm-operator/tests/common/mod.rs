@@ -42,6 +42,8 @@ pub async fn install(cluster: &Cluster, with_crds: bool) {
         "config/rbac/cluster_role_binding.yaml",
         "config/rbac/leader_election_role.yaml",
         "config/rbac/external_metrics_role.yaml",
+        "config/rbac/metrics_auth_role.yaml",
+        "config/rbac/metrics_reader_role.yaml",
     ] {
         documents.push(std::fs::read_to_string(root.join(file)).unwrap());
     }
@@ -101,6 +103,7 @@ pub fn spawn_operator(access: &Access, name: &str, args: &[&str]) -> Operator {
         .args(args.iter().copied())
         // Tests of that say so; the others share this machine's ports.
         .env("EXTERNAL_METRICS", "false")
+        .env("SECURE_METRICS", "false")
         .kubeconfig(&kubeconfig)
         .env(
             "LOG_LEVEL",

@@ -18,22 +18,32 @@ use super::pki::Identity;
 const READS: [&str; 3] = ["get", "list", "watch"];
 
 /// What the API server writes down: each request once it is answered, and each watch when it starts. The plane's own
-/// readers are left out, they would be most of the log.
-pub(super) fn policy() -> String {
+/// readers are left out, they would be most of the log. Unless `everything` is wanted, it is what service accounts ask that are not
+/// Kubernetes' own.
+pub(super) fn policy(everything: bool) -> String {
     let readers = [
         Identity::ControllerManager.user(),
         Identity::Scheduler.user(),
         Identity::Nodes.user(),
         "system:apiserver",
     ];
+    let rules = if everything {
+        serde_json::json!([
+            { "level": "None", "users": readers, "verbs": READS },
+            { "level": "Metadata" },
+        ])
+    } else {
+        serde_json::json!([
+            { "level": "None", "userGroups": ["system:serviceaccounts:kube-system"] },
+            { "level": "Metadata", "userGroups": ["system:serviceaccounts"] },
+            { "level": "None" },
+        ])
+    };
     serde_json::json!({
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [
-            { "level": "None", "users": readers, "verbs": READS },
-            { "level": "Metadata" },
-        ],
+        "rules": rules,
     })
     .to_string()
 }

@@ -13,6 +13,7 @@ use kube::{Api, Client};
 
 use super::access::Access;
 use super::apply;
+use super::asked::Record;
 use super::audit::AuditLog;
 use super::binaries::Program;
 use super::builder::ClusterBuilder;
@@ -39,7 +40,9 @@ pub struct FrontProxy {
 /// A control plane that runs on this machine for as long as this value lives.
 #[derive(Debug)]
 pub struct Cluster {
-    // Dropped first: what runs on nodes needs the plane.
+    // Dropped first: what was asked is read before the log goes.
+    _record: Option<Record>,
+    // Dropped next: what runs on nodes needs the plane.
     nodes: Option<SimulatedNodes>,
     plane: Plane,
     background: Background,
@@ -52,7 +55,12 @@ impl Cluster {
     }
 
     pub(super) fn new(plane: Plane, background: Background, nodes: Option<SimulatedNodes>) -> Self {
+        let record = Record::start(plane.file("audit.log")).map(|(record, follow)| {
+            background.spawn(follow);
+            record
+        });
         Self {
+            _record: record,
             nodes,
             plane,
             background,

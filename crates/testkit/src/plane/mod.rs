@@ -5,6 +5,7 @@
 
 pub mod access;
 mod apply;
+pub mod asked;
 pub mod audit;
 pub mod binaries;
 mod builder;

@@ -25,6 +25,13 @@ impl Background {
         })
     }
 
+    /// Runs the future here; it ends with this value.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(work);
+        }
+    }
+
     /// Runs the future here and waits for its result from any runtime; `None` when it panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,

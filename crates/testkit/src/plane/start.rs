@@ -12,7 +12,6 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::access::Access;
-use super::audit;
 use super::binaries::{Binaries, Program};
 use super::builder::ClusterBuilder;
 use super::components::Settings;
@@ -20,6 +19,7 @@ use super::error::ClusterError;
 use super::pki::{Identity, Pki};
 use super::ports::Port;
 use super::processes::Processes;
+use super::{asked, audit};
 use crate::process::TemporaryDirectory;
 
 /// How often another program may take a port between its choice and its use.
@@ -145,7 +145,7 @@ impl Plane {
             etcd_peer_port: self.ports.etcd_peer.number(),
             api_port: self.ports.api.number(),
             durable: matches!(self.directory, Directory::Kept(_)),
-            audit: self.choices.audit,
+            audit: self.choices.audit || asked::directory().is_some(),
             api_server_flags: &self.choices.api_server_flags,
             controller_manager_flags: &self.choices.controller_manager_flags,
         }
@@ -214,7 +214,7 @@ impl Plane {
         self.access(Identity::Scheduler)
             .write_kubeconfig(&self.file("scheduler.kubeconfig"))?;
         self.write("scheduler.yaml", &self.settings().scheduler_configuration())?;
-        self.write("audit-policy.yaml", &audit::policy())
+        self.write("audit-policy.yaml", &audit::policy(self.choices.audit))
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), ClusterError> {

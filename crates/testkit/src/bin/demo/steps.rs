@@ -15,13 +15,14 @@ use testkit::{Cluster, NodeOptions, NodeSpec, OperatorProcess};
 use super::{answer, by_name, kubectl::kubectl, progress::Progress, prompts, states};
 
 /// The manifests that are the operator's own.
-const MANIFESTS: [&str; 6] = [
+const MANIFESTS: [&str; 7] = [
     "config/manager/namespace.yaml",
     "config/rbac/service_account.yaml",
     "config/rbac/cluster_role.yaml",
     "config/rbac/cluster_role_binding.yaml",
     "config/rbac/leader_election_role.yaml",
     "config/rbac/external_metrics_role.yaml",
+    "config/rbac/metrics_auth_role.yaml",
 ];
 /// Examples as `kubectl apply -f` takes them, each with its story.
 const EXAMPLES: [(&str, &str); 7] = [
