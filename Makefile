@@ -57,6 +57,14 @@ check-manifests: manifests ## Fail when a generated file is stale
 	  test -z "$$(git ls-files --others --exclude-standard -- config/crd config/crd-optional docs/fields helm-charts)" || \
 	  { echo "generated files are stale: run 'make manifests' and commit the result" >&2; exit 1; }
 
+.PHONY: docs
+docs: ## The documentation as a site in target/site; fails on a link that leads nowhere
+	@$(CARGO) run --quiet -p docs-site -- target/site
+
+.PHONY: two-commands
+two-commands: ## The README's two commands in a fresh clone with empty caches (two hours on two cores, 20 GiB)
+	@hack/two-commands.sh
+
 .PHONY: bench
 bench: ## Time, writes, CPU and memory for 10, 100 and 1,000 resources beside a minimal client
 	@$(CARGO) build --quiet --release -p llm-operator -p testkit --bin llm-operator --bin bench

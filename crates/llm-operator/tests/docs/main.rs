@@ -9,6 +9,7 @@ mod monitoring;
 mod pages;
 mod promql;
 mod sizing;
+mod two_commands;
 
 use std::path::{Path, PathBuf};
 
