@@ -1,14 +1,16 @@
 {{/*
 The objects of a file of rbac/ (which are those of config/rbac), in this release's namespace, for its ServiceAccount, without the rules
-of families that are switched off. In: root, file; namespace: where objects go that have one of the operator's.
+of families that are switched off. In: root, file; namespace: where objects go that have a namespace and do not name it.
 */}}
 {{- define "llm-operator.rbac" -}}
 {{- $root := .root }}
-{{- $namespace := .namespace | default .root.Release.Namespace }}
+{{- $namespace := .namespace | default "" }}
 {{- range $document := splitList "\n---\n" (.root.Files.Get (printf "rbac/%s" .file)) }}
 {{- $object := fromYaml $document }}
 {{- if $object.kind }}
 {{- if eq ($object.metadata.namespace | default "") "llm-system" }}
+{{- $_ := set $object.metadata "namespace" $root.Release.Namespace }}
+{{- else if $namespace }}
 {{- $_ := set $object.metadata "namespace" $namespace }}
 {{- end }}
 {{- $labels := merge $object.metadata.labels (fromYaml (include "llm-operator.releaseLabels" $root)) }}
