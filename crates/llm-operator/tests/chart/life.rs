@@ -252,8 +252,21 @@ async fn a_release_lives_in_default() {
     kubectl("set env deployment/llm-operator LOG_LEVEL=debug").await;
     rolled_out("default").await;
     says("logs -l app=llm-operator --tail=-1", "DEBUG").await;
+    // Helm does not take back unasked what somebody else has set.
+    let upgrade = [
+        "upgrade",
+        "llm-operator",
+        "./helm-charts/llm-operator",
+        "--set",
+        "replicas=1,logLevel=warn",
+    ];
+    let refused = text(&try_helm(&upgrade).await);
+    assert!(refused.contains("conflict"), "{refused}");
+    run_helm(&[&upgrade[..], &["--force-conflicts"]].concat()).await;
+    let level = "get deployment llm-operator -o jsonpath={.spec.template.spec.containers[0].env[?(@.name==\"LOG_LEVEL\")].value}";
+    assert_eq!(kubectl(level).await, "warn");
 
-    // An adapter of somebody else, and an operator that cannot be stopped any more: both are left as they are.
+    // An adapter of somebody else is left as it is.
     cluster()
         .await
         .apply_yaml(&API.replace("NAMESPACE", "elsewhere"))

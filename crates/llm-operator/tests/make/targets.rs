@@ -49,7 +49,7 @@ where
         .unwrap();
 }
 
-/// Promises: S4-8
+/// Promises: S1-15, S2-16, S4-8
 #[tokio::test]
 async fn the_operator_is_installed_and_removed() {
     let cluster = Cluster::builder().start().await.unwrap();
@@ -142,6 +142,31 @@ async fn what_belongs_to_others_stays() {
     assert_eq!(after.metadata.uid, before.metadata.uid);
     assert_eq!(after.spec, before.spec);
     assert_eq!(after.metadata.labels, None);
+}
+
+/// The document's build path, as far as a machine without Docker goes: every step names the image.
+/// Promises: S1-15, S2-16
+#[tokio::test]
+async fn the_image_is_built_pushed_and_deployed_by_its_name() {
+    let image = "myregistry/llm-operator:v0.1.0";
+    let args = [
+        "--dry-run",
+        "docker-build",
+        "docker-push",
+        "manifests",
+        "deploy",
+        "IMG=myregistry/llm-operator:v0.1.0",
+        "DOCKER=docker",
+    ];
+    let said = text(&make(&args, &[]).await);
+    for step in [
+        format!("docker build -t {image} ."),
+        format!("docker push {image}"),
+        "crds --output-dir config/crd".to_owned(),
+        format!("image: {image}|"),
+    ] {
+        assert!(said.contains(&step), "{step}: {said}");
+    }
 }
 
 /// Promises: S4-8
