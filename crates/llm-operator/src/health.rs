@@ -91,6 +91,50 @@ fn is_here(peer: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Everybody is told the health, this machine the metrics too, and another where to ask.
+    /// Promises: S2-23
+    #[tokio::test]
+    async fn metrics_are_for_this_machine_alone() {
+        let listener = bind("0.0.0.0:0".parse().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stop = CancellationToken::new();
+        let served = tokio::spawn(serve(
+            listener,
+            Arc::new(Readiness::default()),
+            Metrics::new(),
+            stop.clone(),
+        ));
+        let told = ask(Ipv4Addr::LOCALHOST.into(), port, "/metrics").await;
+        assert!(told.starts_with("HTTP/1.1 200") && told.contains("# EOF"), "{told}");
+        // A machine without a network has no other address to be asked from.
+        if let Some(other) = address_of_this_machine() {
+            let told = ask(other, port, "/metrics").await;
+            assert!(told.starts_with("HTTP/1.1 403") && told.ends_with(ELSEWHERE), "{told}");
+            assert!(ask(other, port, "/healthz").await.starts_with("HTTP/1.1 200"));
+        }
+        stop.cancel();
+        served.await.unwrap().unwrap();
+    }
+
+    async fn ask(address: IpAddr, port: u16, path: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect((address, port)).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// The address from which packets to others leave; nothing is sent.
+    fn address_of_this_machine() -> Option<IpAddr> {
+        let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+        socket.connect("192.0.2.1:9").ok()?;
+        let address = socket.local_addr().ok()?.ip();
+        (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+    }
 
     #[test]
     fn this_machine_is_known_by_its_loopback_addresses() {

@@ -10,11 +10,8 @@ use controllers::{
     scaling::MetricsApi,
 };
 use external_metrics::{Decided, Decisions, ExternalMetrics, MetricsServer, Options, Standing, Workload};
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
-use kube::{Api, Client, api::PostParams};
-use reconcile::metrics::Metrics;
+use kube::Client;
+use reconcile::{metrics::Metrics, rights::Right};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -63,18 +60,14 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> watch::Receiver<MetricsApi> {
     let metrics = args.secure_metrics.then(|| metrics.clone());
-    if let Some(metrics) = &metrics {
+    if metrics.is_some() {
         tokio::spawn(tell_missing_right(client.clone(), args.address));
-        if !args.served {
-            serve_metrics_alone(client, args.address, metrics, stop.clone()).await;
+    }
+    if let Some(why) = not_served(args, client, scope).await {
+        if let Some(metrics) = metrics {
+            serve_metrics_alone(client, args.address, metrics, stop).await;
         }
-    }
-    if !args.served {
-        return fixed("the operator was told not to serve external metrics (--external-metrics)");
-    }
-    if let Some(why) = scope.without_external_metrics(client).await {
-        tracing::info!("external metrics are left out: {why}; decided numbers of replicas are set on /scale");
-        return fixed(why);
+        return fixed(&why);
     }
     let decisions = StatusDecisions::start(client, scope.namespaces.clone(), scope.families);
     let decisions = Arc::new(decisions);
@@ -100,14 +93,24 @@ pub async fn serve(
     }
 }
 
+/// Why there is no external metrics API, if there is none.
+async fn not_served(args: &ExternalMetricsArgs, client: &Client, scope: &Scope) -> Option<String> {
+    if !args.served {
+        return Some("the operator was told not to serve external metrics (--external-metrics)".to_owned());
+    }
+    let why = scope.without_external_metrics(client).await?.to_owned();
+    tracing::info!("external metrics are left out: {why}; decided numbers of replicas are set on /scale");
+    Some(why)
+}
+
 /// An address that is taken does not stop the operator: it has metrics on its plain port too.
 async fn serve_metrics_alone(
     client: &Client,
     address: SocketAddr,
-    metrics: &Metrics,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
-    match MetricsServer::start(client.clone(), address, metrics.clone(), stop).await {
+    match MetricsServer::start(client.clone(), address, metrics, stop).await {
         Ok(server) => tracing::info!("metrics are told over TLS on {}", server.address()),
         Err(error) => tracing::warn!("metrics over TLS: {error}"),
     }
@@ -115,22 +118,9 @@ async fn serve_metrics_alone(
 
 /// Says at once what whoever scrapes would learn only later.
 async fn tell_missing_right(client: Client, address: SocketAddr) {
-    let question = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(ResourceAttributes {
-                group: Some("authentication.k8s.io".to_owned()),
-                resource: Some("tokenreviews".to_owned()),
-                verb: Some("create".to_owned()),
-                ..ResourceAttributes::default()
-            }),
-            ..SelfSubjectAccessReviewSpec::default()
-        },
-        ..SelfSubjectAccessReview::default()
-    };
-    let answer = Api::all(client).create(&PostParams::default(), &question).await;
-    // Who cannot ask now is told when somebody scrapes.
-    let missing = answer.is_ok_and(|answer| answer.status.is_some_and(|status| !status.allowed));
-    if missing {
+    let right = Right::new("create", "authentication.k8s.io", "tokenreviews");
+    // Where even this cannot be asked, whoever scrapes is told.
+    if matches!(right.is_held(&client).await, Ok(false)) {
         tracing::warn!(
             "/metrics on {address} answers nobody: the operator may not create tokenreviews.authentication.k8s.io, so it cannot \
              tell who asks. Grant config/rbac/metrics_auth_role.yaml, or say --secure-metrics=false"

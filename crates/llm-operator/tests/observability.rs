@@ -13,9 +13,10 @@ use api::llm_example_com::v1alpha1::{LLMDeployment, LLMModel};
 use common::{
     PATIENCE, page, repository_file, root,
     scrape::{Scrape, scrape},
-    stand::{Stand, small_deployments},
+    stand::{Stand, cluster, small_deployments},
 };
 use k8s_openapi::api::core::v1::Service;
+use serde_json::Value;
 use testkit::plane::proxy::{Fault, Matching};
 
 /// A scrape that satisfies `wanted`.
@@ -281,6 +282,60 @@ async fn pages_answer() {
     ));
 }
 
+/// Where external metrics are off, the TLS port has the operator's own: for a ServiceAccount with the ClusterRole for it, and for
+/// nobody else.
+/// Promises: S2-23
+#[tokio::test]
+async fn metrics_over_tls_are_for_those_who_may() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let args = ["--secure-metrics", "true", "--external-metrics-address", &address];
+    let stand = Stand::with("tls", &args).await;
+    let cluster = cluster().await;
+    let reader = format!(
+        "apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: prometheus}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {namespace}-reader}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: llm-operator-metrics-reader}}
+subjects: [{{kind: ServiceAccount, name: prometheus, namespace: {namespace}}}]
+",
+        namespace = stand.space.namespace
+    );
+    stand.space.apply(&reader).await;
+    let token = |name: &'static str| cluster.token_for(&stand.space.namespace, name);
+    let (reader, stranger) = (
+        token("prometheus").await.unwrap(),
+        token("default").await.unwrap(),
+    );
+    let ask = async |token: &str| {
+        let output = tokio::process::Command::new("curl")
+            .args(["-sk", "-m", "10", "-H", &format!("authorization: Bearer {token}")])
+            .arg(format!("https://{address}/metrics"))
+            .output()
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    testkit::until("the binding is known", PATIENCE, async || {
+        match ask(&reader).await {
+            told if told.contains("llm_operator_leader 1") && told.ends_with("# EOF\n") => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await
+    .unwrap();
+    let told = ask(&stranger).await;
+    assert!(
+        told.contains("\"code\":403") && !told.contains("llm_operator_leader"),
+        "{told}"
+    );
+}
+
 /// At rest the operator looks at everything again and neither writes nor says anything; a drift that it repairs is one
 /// line that names object and field; a failure is one line that names object, reason and the time of the next try.
 #[tokio::test]
@@ -346,4 +401,77 @@ async fn the_log_tells_changes_and_nothing_else() {
     for word in [object.as_str(), "ApiUnavailable", "again_in", "Service other"] {
         assert!(failures[0].contains(word), "{word}: {}", failures[0]);
     }
+}
+
+/// Targets whose every line is said in a reconcile.
+const RECONCILE: [&str; 3] = ["reconcile::runner", "reconcile::apply", "reconcile::status"];
+
+/// Every line of a reconcile says of which resource it is, in which generation: those of the operator, and those of the libraries that
+/// do its requests.
+#[tokio::test]
+async fn lines_of_a_reconcile_carry_kind_namespace_name_and_generation() {
+    let stand = Stand::with("lines", &["--log-format", "json", "--log-level", "trace"]).await;
+    stand.small_model().await;
+    stand.proxy.fail_next(1, "PATCH", "/services/chat", 503, None);
+    stand.space.apply(&small_deployments(["chat"])).await;
+    stand.space.wait_state("chat", "Ready").await;
+    let more = small_deployments(["chat"]).replace("replicas: 1", "replicas: 2");
+    stand.space.apply(&more).await;
+    stand.space.wait_state("chat", "Ready").await;
+    stand.space.delete::<LLMDeployment>("chat").await;
+    let lines = testkit::until("the deletion is looked at", PATIENCE, async || {
+        let log = stand.operator.process.log();
+        let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let lines: Vec<Value> = whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let gone = |line: &Value| {
+            line["message"] == "reconciled" && line["name"] == "chat" && line["generation"] == 0
+        };
+        lines.iter().any(gone).then_some(lines)
+    })
+    .await
+    .unwrap();
+
+    let of_a_reconcile = |line: &&Value| {
+        let target = line["target"].as_str().unwrap();
+        RECONCILE.iter().any(|prefix| target.starts_with(prefix))
+    };
+    for line in lines.iter().filter(of_a_reconcile) {
+        let kind = line["kind"].as_str().unwrap_or_else(|| panic!("no kind: {line}"));
+        let name = line["name"].as_str().unwrap_or_else(|| panic!("no name: {line}"));
+        assert!(["LLMModel", "LLMDeployment", "Node"].contains(&kind), "{line}");
+        let namespace = if kind == "Node" {
+            ""
+        } else {
+            &stand.space.namespace
+        };
+        assert_eq!(line["namespace"], namespace, "{line}");
+        assert!(!name.is_empty() && line["generation"].is_u64(), "{line}");
+    }
+    let chat: Vec<&Value> = lines.iter().filter(|line| line["name"] == "chat").collect();
+    let said = |message: &str, generation: u64| {
+        chat.iter().any(|line| {
+            let text = line["message"].as_str().unwrap_or_default();
+            text.starts_with(message) && line["generation"] == generation && line["kind"] == "LLMDeployment"
+        })
+    };
+    for (message, generation) in [
+        ("reconcile failed", 1),
+        ("created", 1),
+        ("reconciled", 1),
+        ("updated", 2),
+        ("reconciled", 2),
+    ] {
+        assert!(said(message, generation), "{message} {generation}: {chat:#?}");
+    }
+    let children: BTreeSet<&str> = chat
+        .iter()
+        .filter_map(|line| line["child_kind"].as_str())
+        .collect();
+    assert!(
+        children.contains("Deployment") && children.contains("Service"),
+        "{children:?}"
+    );
 }

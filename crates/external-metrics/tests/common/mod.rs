@@ -61,6 +61,8 @@ async fn install(cluster: &Cluster) {
         "rbac/cluster_role.yaml",
         "rbac/cluster_role_binding.yaml",
         "rbac/external_metrics_role.yaml",
+        "rbac/metrics_auth_role.yaml",
+        "rbac/metrics_reader_role.yaml",
     ] {
         cluster.apply_yaml(&shipped(file)).await.unwrap();
     }
@@ -142,6 +144,7 @@ impl Replica {
         let (lead, receiver) = watch::channel(leads);
         let mut options = Options::new(SYSTEM, receiver);
         options.listen = ([127, 0, 0, 1], 0).into();
+        options.metrics = Some(reconcile::Metrics::new());
         change(&mut options);
         let table = Arc::new(Table::default());
         let stop = CancellationToken::new();

@@ -9,6 +9,7 @@ mod autoscaler;
 mod bounds;
 mod callers;
 mod discovery;
+mod metrics;
 
 use common::{Replica, cluster, operator_access};
 use tokio::sync::OnceCell;
