@@ -204,6 +204,16 @@ const TABLE: [(&str, &str, &str, &str); 24] = [
     ),
 ];
 
+/// Condition, word, meaning and way out per row, as a table of `docs/conditions.md`.
+pub(crate) fn table<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str, &'a str, &'a str)>) -> String {
+    let mut table = String::from("| Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n");
+    for (condition, reason, meaning, way_out) in rows {
+        // Writing into a String cannot fail.
+        let _ = writeln!(table, "| `{condition}` | `{reason}` | {meaning} | {way_out} |");
+    }
+    table
+}
+
 /// `docs/conditions.md`.
 pub fn conditions_page() -> String {
     let mut page = String::from(
@@ -212,13 +222,9 @@ pub fn conditions_page() -> String {
          each with its own `observedGeneration`. `status.state` is one word for all of it, `status.reason` the reason that\n\
          keeps it from being ready, and the condition's message the sentence to read. The same words stand in Events and in\n\
          the metric `llm_operator_resources`.\n\n\
-         ## Accepted and Applied\n\n\
-         | Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n",
+         ## Accepted and Applied\n\n",
     );
-    for (condition, reason, meaning, way_out) in TABLE {
-        // Writing into a String cannot fail.
-        let _ = writeln!(page, "| `{condition}` | `{reason}` | {meaning} | {way_out} |");
-    }
+    page.push_str(&table(TABLE));
     page.push_str("\n## Ready\n\nFrom the gravest to none. Of several Pods the gravest is told first.\n\n");
     page.push_str(&diagnosis::conditions_markdown());
     page.push_str(&crate::nvidia_gpu_llm::reasons::markdown());

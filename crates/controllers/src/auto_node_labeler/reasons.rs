@@ -1,8 +1,6 @@
 //! The reasons that a labeler gives, beside those of the apply step. In: nothing. Out: a closed list with meaning and way
 //! out, which is part of `docs/conditions.md`.
 
-use std::fmt::Write as _;
-
 /// Why a labeler is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -138,20 +136,11 @@ const TABLE: [(&str, Reason, &str, &str); 13] = [
 
 /// The labelers' part of `docs/conditions.md`.
 pub fn markdown() -> String {
-    let mut page = String::from(
-        "\n## AutoNodeLabeler\n\n\
+    let about = "\n## AutoNodeLabeler\n\n\
          `Applied` may also be false with `Forbidden`, `Denied`, `Invalid` or `ApiUnavailable` as above, and with\n\
          `LabelsRefused` when something in the cluster takes the labels off again. `Ready` has the reason of whatever\n\
-         keeps it from being ready.\n\n\
-         | Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n",
-    );
-    for (condition, reason, meaning, way_out) in TABLE {
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            page,
-            "| `{condition}` | `{}` | {meaning} | {way_out} |",
-            reason.as_str()
-        );
-    }
-    page
+         keeps it from being ready.\n\n";
+    let rows =
+        TABLE.map(|(condition, reason, meaning, way_out)| (condition, reason.as_str(), meaning, way_out));
+    about.to_owned() + &crate::reason::table(rows)
 }

@@ -1,8 +1,6 @@
 //! The reasons that a `DataScienceCluster` gives. In: nothing. Out: a closed list with meaning and way out, which is part of
 //! `docs/conditions.md`.
 
-use std::fmt::Write as _;
-
 /// Why the component is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -144,20 +142,11 @@ const TABLE: [(&str, Reason, &str, &str); 14] = [
 
 /// The part of `docs/conditions.md` about `DataScienceCluster`.
 pub fn markdown() -> String {
-    let mut page = String::from(
-        "\n## DataScienceCluster\n\n\
+    let about = "\n## DataScienceCluster\n\n\
          `LlmdReady` has status, reason and message of the `Llmd`'s `Ready`, or one of these reasons, or, when the `Llmd` cannot be\n\
          written, one of those under `Applied`. Where the definition of the kind is another operator's, it is the only condition that is\n\
-         written; where it is this operator's, the others are, and `Ready` has the reason of whichever does not hold.\n\n\
-         | Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n",
-    );
-    for (condition, reason, meaning, way_out) in TABLE {
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            page,
-            "| `{condition}` | `{}` | {meaning} | {way_out} |",
-            reason.as_str()
-        );
-    }
-    page
+         written; where it is this operator's, the others are, and `Ready` has the reason of whichever does not hold.\n\n";
+    let rows =
+        TABLE.map(|(condition, reason, meaning, way_out)| (condition, reason.as_str(), meaning, way_out));
+    about.to_owned() + &crate::reason::table(rows)
 }

@@ -1,8 +1,6 @@
 //! The reasons that an `Llmd` gives. In: nothing. Out: a closed list with meaning and way out, which is part of
 //! `docs/conditions.md`.
 
-use std::fmt::Write as _;
-
 /// Why an `Llmd` is as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -225,18 +223,9 @@ const TABLE: [(&str, Reason, &str, &str); 23] = [
 
 /// The part of `docs/conditions.md` about `Llmd`.
 pub fn markdown() -> String {
-    let mut page = String::from(
-        "\n## Llmd\n\n\
-         `Ready` has the reason of whatever keeps it from being ready.\n\n\
-         | Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n",
-    );
-    for (condition, reason, meaning, way_out) in TABLE {
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            page,
-            "| `{condition}` | `{}` | {meaning} | {way_out} |",
-            reason.as_str()
-        );
-    }
-    page
+    let about = "\n## Llmd\n\n\
+         `Ready` has the reason of whatever keeps it from being ready.\n\n";
+    let rows =
+        TABLE.map(|(condition, reason, meaning, way_out)| (condition, reason.as_str(), meaning, way_out));
+    about.to_owned() + &crate::reason::table(rows)
 }

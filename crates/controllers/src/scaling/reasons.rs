@@ -2,8 +2,6 @@
 //!
 //! In: a planner's reason. Out: its word; the page for people.
 
-use std::fmt::Write as _;
-
 use autoscale::Reason;
 
 /// Condition: the number of replicas follows the load.
@@ -171,15 +169,9 @@ const TABLE: [(&str, &str, &str, &str); 18] = [
 
 /// Part of `docs/conditions.md`.
 pub fn markdown() -> String {
-    let mut page = String::from(
-        "\n## ScalingActive and LatencyObservable\n\nWhere a latency or a throughput is promised.\n\n\
-         | Condition | Reason | Meaning | What to do |\n|---|---|---|---|\n",
-    );
-    for (condition, reason, meaning, way_out) in TABLE {
-        // Writing into a String cannot fail.
-        let _ = writeln!(page, "| `{condition}` | `{reason}` | {meaning} | {way_out} |");
-    }
-    page
+    let about =
+        "\n## ScalingActive and LatencyObservable\n\nWhere a latency or a throughput is promised.\n\n";
+    about.to_owned() + &crate::reason::table(TABLE)
 }
 
 #[cfg(test)]

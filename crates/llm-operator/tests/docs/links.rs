@@ -63,3 +63,24 @@ fn the_site_is_whole() {
     assert!(seen > 1000, "only {seen} links were seen");
     std::fs::remove_dir_all(output).unwrap();
 }
+
+/// Reasons that pages tell people to look for are reasons that are given: those in the first cell of a table about reasons.
+#[test]
+fn reasons_in_pages_are_reasons_that_are_given() {
+    let given = read("docs/conditions.md");
+    let mut count = 0;
+    for page in ["docs/troubleshooting.md", "docs/runbooks.md", "docs/sizing.md"] {
+        let text = read(page);
+        let mut about_reasons = false;
+        for line in text.lines() {
+            about_reasons = (about_reasons || line.starts_with("| reason |")) && line.starts_with('|');
+            let cell = line.trim_start_matches('|').split('|').next().unwrap();
+            let named = cell.split('`').skip(1).step_by(2).filter(|_| about_reasons);
+            for reason in named {
+                assert!(given.contains(&format!("| `{reason}` |")), "{page}: {reason} is no reason");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "only {count} reasons were found");
+}
