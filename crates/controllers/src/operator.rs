@@ -177,8 +177,10 @@ impl Operator {
     fn runner(&self) -> Runner {
         let context = || self.context.clone();
         let families = self.options.families;
-        let mut runner =
-            Runner::new(self.queue.clone(), self.context.metrics.clone()).concurrency(self.options.workers);
+        let known = context();
+        let mut runner = Runner::new(self.queue.clone(), self.context.metrics.clone())
+            .generations(move |key| known.caches.generation(key))
+            .concurrency(self.options.workers);
         if families.has(Family::Llm) {
             runner = runner
                 .with(ServingReconciler::<LLMDeployment>::new(context()))

@@ -14,6 +14,10 @@ use crate::{
 };
 use parse::{PodRefusal, Refusal, Verdict};
 
+/// What can be said where nodes may not be read.
+const UNSEEN: &str = "Whether nodes have such devices and who holds them is not known here, since this operator may not read nodes: \
+                      look at the nodes, then ask for what exists, free some, or add a node.";
+
 /// The finding about a Pod that has no node.
 pub fn explain(pod: &PodFacts, need: Option<&GpuNeed>, around: &dyn Surroundings) -> Finding {
     let Scheduling::Refused { reason, message } = &pod.scheduling else {
@@ -66,11 +70,20 @@ fn nearest(pod: &PodFacts, verdict: &Verdict, message: &str, around: &dyn Surrou
             format!("Pod {} waits for a node: {words}", pod.name),
         );
     };
-    let reason = reason_of(worst, &placement);
-    let nodes = if verdict.has(|refusal| matches!(refusal, Refusal::Taint(None) | Refusal::Cordoned)) {
-        around.nodes()
+    let of_device = is_device(worst);
+    let nodes =
+        if of_device || verdict.has(|refusal| matches!(refusal, Refusal::Taint(None) | Refusal::Cordoned)) {
+            around.nodes()
+        } else {
+            Vec::new()
+        };
+    // The scheduler says the same of a node whose devices are taken and of one that has none.
+    let blind = of_device && nodes.is_empty();
+    let (reason, way_out) = if blind {
+        (Reason::Unschedulable, UNSEEN)
     } else {
-        Vec::new()
+        let reason = reason_of(worst, &placement);
+        (reason, reason.way_out())
     };
     let mut refusals = verdict.refusals.clone();
     refusals.sort_by_key(|(refusal, _)| std::cmp::Reverse(rank(refusal)));
@@ -89,9 +102,17 @@ fn nearest(pod: &PodFacts, verdict: &Verdict, message: &str, around: &dyn Surrou
         "Pod {} waits for a node: {total}{}. {}",
         pod.name,
         told.join(", "),
-        reason.way_out()
+        way_out
     );
     Finding::new(reason, words)
+}
+
+/// Whether devices such as GPUs are what is missing.
+fn is_device(refusal: &Refusal) -> bool {
+    match refusal {
+        Refusal::Insufficient(resource) => !matches!(&**resource, "cpu" | "memory" | "ephemeral-storage"),
+        _ => false,
+    }
 }
 
 /// The place of a filter in kube-scheduler's order; of resources the scarcest first.

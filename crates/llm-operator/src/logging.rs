@@ -14,7 +14,7 @@ use tracing_subscriber::{
     field::RecordFields,
     fmt::{
         FormatFields, MakeWriter,
-        format::{DefaultFields, Writer},
+        format::{DefaultFields, JsonFields, Writer},
         layer,
     },
     layer::SubscriberExt as _,
@@ -22,7 +22,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::{cli::LogFormat, log_file::LogFile};
+use crate::{cli::LogFormat, json_line::JsonLine, log_file::LogFile};
 
 /// Installs the subscriber.
 ///
@@ -86,9 +86,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
+        .fmt_fields(JsonFields::new())
+        .event_format(JsonLine)
         .with_writer(writer)
         .log_internal_errors(false)
         .boxed()
@@ -186,6 +185,10 @@ mod tests {
             for line in text.lines() {
                 let event: serde_json::Value = serde_json::from_str(line).unwrap();
                 assert!(event["message"].is_string(), "{event}");
+                assert_eq!(
+                    event["verb"], "PATCH",
+                    "the fields of spans stand beside the event's: {event}"
+                );
             }
         }
     }

@@ -8,6 +8,7 @@ mod fields;
 mod fit;
 mod health;
 mod install;
+mod json_line;
 mod log_file;
 mod logging;
 mod metrics_api;

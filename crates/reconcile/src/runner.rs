@@ -11,6 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     apply::ApplyError,
@@ -199,8 +200,12 @@ pub struct Runner {
     queue: WorkQueue,
     metrics: Metrics,
     reconcilers: HashMap<&'static str, Arc<dyn DynReconciler>>,
+    generations: Generations,
     concurrency: usize,
 }
+
+/// Tells the generation of what a key names.
+type Generations = Box<dyn Fn(&ObjectKey) -> Option<i64> + Send + Sync>;
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -217,6 +222,7 @@ impl Runner {
             queue,
             metrics,
             reconcilers: HashMap::new(),
+            generations: Box::new(|_| None),
             concurrency: DEFAULT_CONCURRENCY,
         }
     }
@@ -225,6 +231,14 @@ impl Runner {
     #[must_use]
     pub fn with(mut self, reconciler: impl Reconciler) -> Self {
         self.reconcilers.insert(reconciler.kind(), Arc::new(reconciler));
+        self
+    }
+
+    /// Where the generation in the log comes from: every line of a reconcile has kind, namespace, name and generation, which
+    /// is 0 where there is none, as of Nodes and of what is gone.
+    #[must_use]
+    pub fn generations(mut self, of: impl Fn(&ObjectKey) -> Option<i64> + Send + Sync + 'static) -> Self {
+        self.generations = Box::new(of);
         self
     }
 
@@ -261,7 +275,15 @@ impl Runner {
             return;
         };
         let (queue, metrics) = (self.queue.clone(), self.metrics.clone());
-        running.spawn(async move {
+        // Of the highest level, so that it is there for whatever level is logged.
+        let span = tracing::error_span!(
+            "reconcile",
+            kind = key.kind,
+            namespace = &*key.namespace,
+            name = &*key.name,
+            generation = (self.generations)(&key).unwrap_or_default(),
+        );
+        let work = async move {
             let ticket = Ticket {
                 key: Some(key.clone()),
                 queue,
@@ -275,7 +297,8 @@ impl Runner {
                 result.as_ref().err().map(|failure| failure.reason),
             );
             ticket.finish(result);
-        });
+        };
+        running.spawn(work.instrument(span));
     }
 }
 

@@ -74,11 +74,7 @@ impl AutoNodeLabelerReconciler {
                 keys.join(", ")
             ),
         };
-        tracing::warn!(
-            labeler = labeler.name(),
-            namespace = labeler.namespace(),
-            "deleted without its labels: {note}"
-        );
+        tracing::warn!("deleted without its labels: {note}");
         let context = &self.labelling.context;
         context.tell(&labeler.object, EventKind::Warning, "LabelsLeft", "Label", note);
     }

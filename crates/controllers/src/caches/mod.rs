@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod children;
+mod generations;
 mod gpus;
 pub(crate) mod pods;
 pub(crate) mod roots;

@@ -124,7 +124,7 @@ impl DataScienceClusterReconciler {
             (Step::Delete, _) => {
                 if let Some(component) = &done.component {
                     match self.writer.delete(component).await {
-                        Ok(()) => tracing::info!(name = NAME, "Llmd is being deleted"),
+                        Ok(()) => tracing::info!(llmd = NAME, "Llmd is being deleted"),
                         Err(error) => done.fail(error),
                     }
                 }

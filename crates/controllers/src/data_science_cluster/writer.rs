@@ -44,7 +44,7 @@ impl Writer {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let done = if known.is_some() { "updated" } else { "created" };
         let component = self.patch(&params, &Patch::Apply(&body), cache).await?;
-        tracing::info!(name = NAME, "Llmd {done}");
+        tracing::info!(llmd = NAME, "Llmd {done}");
         let Some(surplus) = desired.surplus(&component) else {
             return Ok(component);
         };

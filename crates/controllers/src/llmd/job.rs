@@ -15,6 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 use parking_lot::Mutex;
 use reconcile::{ObjectKey, WorkQueue};
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 /// At most one piece of work, labelled by an `L`, that comes to a `T`.
 pub struct Job<L, T> {
@@ -49,6 +50,7 @@ impl<L: Clone + Send + 'static, T: Send + 'static> Job<L, T> {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         // The lock is held until the task is stored: it cannot end before it is known.
         let mut place = self.held.lock();
+        let work = work.in_current_span();
         let task = tokio::spawn(async move {
             let result = work.await;
             if let Some(held) = held.upgrade()

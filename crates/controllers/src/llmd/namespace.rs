@@ -114,11 +114,14 @@ impl NamespaceWatch {
         match contents::judge(&self.list(name).await?) {
             Contents::Nobodys => self.delete(name, &facts.uid).await,
             Contents::Collected(what) => {
-                tracing::debug!(namespace = name, "the namespace waits until {what} is collected");
+                tracing::debug!(
+                    release_namespace = name,
+                    "the namespace waits until {what} is collected"
+                );
                 Ok(Removal::NotYet)
             }
             Contents::Somebodys(what) => {
-                tracing::info!(namespace = name, "the namespace stays: in it is {what}");
+                tracing::info!(release_namespace = name, "the namespace stays: in it is {what}");
                 Ok(Removal::Used)
             }
         }

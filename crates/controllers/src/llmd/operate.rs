@@ -53,7 +53,10 @@ pub async fn operate(
 /// Lists the releases of a namespace, however long it takes.
 pub async fn listed(desk: &Desk, namespace: &str) {
     while let Err(error) = desk.releases.list(namespace).await {
-        tracing::warn!(namespace, "the releases cannot be listed: {error}");
+        tracing::warn!(
+            release_namespace = namespace,
+            "the releases cannot be listed: {error}"
+        );
         tokio::time::sleep(LISTING).await;
     }
 }

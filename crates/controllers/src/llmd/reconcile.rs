@@ -275,7 +275,7 @@ impl LlmdReconciler {
     async fn begin(&self, llmd: &Llmd, begin: Begin, now: Timestamp) {
         let desk = &self.desk;
         let (release, namespace) = (&begin.name.name, &begin.name.namespace);
-        tracing::info!(release, namespace, "{:?}", begin.step);
+        tracing::info!(release, release_namespace = namespace, "{:?}", begin.step);
         let result = match begin.what {
             What::Work(work) => {
                 let timeout = Asked::parse(&llmd.spec, desk.charts_dir.as_deref())
@@ -363,7 +363,10 @@ impl LlmdReconciler {
             Ok(Removal::Done | Removal::Used) => true,
             Ok(Removal::NotYet) => waited > COLLECTED,
             Err(error) => {
-                tracing::warn!(namespace, "what is in the namespace cannot be told: {error}");
+                tracing::warn!(
+                    release_namespace = namespace,
+                    "what is in the namespace cannot be told: {error}"
+                );
                 waited > COLLECTED
             }
         };

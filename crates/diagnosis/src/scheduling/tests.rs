@@ -419,3 +419,26 @@ fn a_node_in_trouble_is_told_by_its_trouble() {
         assert!(finding.message.contains(words), "{}", finding.message);
     }
 }
+
+/// Who may not read nodes claims neither that no node has GPUs nor that they are taken.
+#[test]
+fn without_nodes_nothing_is_claimed_of_them() {
+    for need in [Some(need()), None] {
+        let finding = explain(
+            &waiting(NO_GPU_FREE),
+            need.as_ref(),
+            &cluster(Vec::new(), Vec::new()),
+        );
+        assert_eq!(finding.reason, Reason::Unschedulable);
+        assert!(finding.message.starts_with(
+            "Pod code-7c9f-x2x4q waits for a node: of 2 nodes 2 lack free nvidia.com/gpu (the Pod asks for 2). Whether"
+        ));
+        for claim in ["no node carries", "exist,", "taken by"] {
+            assert!(!finding.message.contains(claim), "{}", finding.message);
+        }
+    }
+    // The scheduler's word about anything else is as good as ever.
+    let cpu = "0/1 nodes are available: 1 Insufficient cpu.";
+    let finding = explain(&waiting(cpu), Some(&need()), &cluster(Vec::new(), Vec::new()));
+    assert_eq!(finding.reason, Reason::InsufficientCpu);
+}

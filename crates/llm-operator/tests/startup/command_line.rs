@@ -203,11 +203,9 @@ async fn levels_differ() {
     let debug = Stand::with("debug", &["--log-level", "DEBUG", "--resync-period", "500ms"]).await;
     debug.space.apply(SMALL_MODEL).await;
     testkit::until("a debug line", PATIENCE, async || {
-        debug
-            .operator
-            .process
-            .log()
-            .contains("DEBUG reconcile::runner: reconciled")
+        let log = debug.operator.process.log();
+        log.lines()
+            .any(|line| line.contains("DEBUG") && line.contains("reconcile::runner: reconciled"))
             .then_some(())
     })
     .await

@@ -167,9 +167,8 @@ impl Applier {
                 }
                 Some(path) => {
                     tracing::info!(
-                        kind = desired.kind(),
-                        name = desired.name(),
-                        namespace = desired.namespace(),
+                        child_kind = desired.kind(),
+                        child = desired.name(),
                         "repairing drift at {path}"
                     );
                 }
@@ -220,7 +219,7 @@ impl Applier {
         let raw = request::server_side_apply(&self.client, &desired.resource, name, None, body).await?;
         let child = raw.head().map_err(kube::Error::SerdeError)?;
         writing.succeeded(&raw);
-        tracing::info!(kind = desired.kind(), name = name.1, namespace = name.0, "{done}");
+        tracing::info!(child_kind = desired.kind(), child = name.1, "{done}");
         // What the server made of our wish is what we wished for, however it spells it.
         self.remember(desired, &child);
         Ok(child)

@@ -85,9 +85,8 @@ impl Applier {
             .await
             .map_err(|error| failed(desired, error))?;
         tracing::info!(
-            kind = desired.kind(),
-            name = desired.name(),
-            namespace = desired.namespace(),
+            child_kind = desired.kind(),
+            child = desired.name(),
             "taking over from {}",
             taken.from
         );

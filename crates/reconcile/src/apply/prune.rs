@@ -138,8 +138,7 @@ impl Applier {
             .map_err(|source| failed(kube::Error::HttpError(source)))?;
         match self.client.request_text(request).await {
             Ok(_) => {
-                let (name, namespace) = (&*child.name, &*child.namespace);
-                tracing::info!(kind = resource.kind, name, namespace, "deleted");
+                tracing::info!(child_kind = resource.kind, child = &*child.name, "deleted");
                 Ok(true)
             }
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),

@@ -55,9 +55,8 @@ impl Applier {
             }),
             Some(path) => {
                 tracing::info!(
-                    kind = desired.kind(),
-                    name = desired.name(),
-                    namespace = desired.namespace(),
+                    child_kind = desired.kind(),
+                    child = desired.name(),
                     "repairing drift at {path}"
                 );
                 self.mend(view, desired, metadata, &child).await
@@ -105,9 +104,8 @@ impl Applier {
     ) -> Result<Applied, ApplyError> {
         self.try_out(desired, &child).await?;
         tracing::info!(
-            kind = desired.kind(),
-            name = desired.name(),
-            namespace = desired.namespace(),
+            child_kind = desired.kind(),
+            child = desired.name(),
             "replacing it: what is asked for cannot be had by a change in place"
         );
         self.delete(view.resource(), &child).await?;

@@ -16,6 +16,7 @@ use std::{
 use parking_lot::Mutex;
 use reconcile::{ObjectKey, WorkQueue};
 use tokio::task::AbortHandle;
+use tracing::Instrument as _;
 
 use super::ledger::Memory;
 pub(super) use {look::gigabytes, prompt::Question};
@@ -133,7 +134,7 @@ impl Drop for Running {
 
 impl Running {
     fn start(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(tokio::spawn(work).abort_handle())
+        Self(tokio::spawn(work.in_current_span()).abort_handle())
     }
 
     fn is_over(&self) -> bool {
