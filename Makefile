@@ -70,6 +70,11 @@ bench: ## Time, writes, CPU and memory for 10, 100 and 1,000 resources beside a 
 	@$(CARGO) build --quiet --release -p llm-operator -p testkit --bin llm-operator --bin bench
 	@./target/release/bench $(BENCH_ARGS)
 
+.PHONY: chaos
+chaos: ## A day of faults: 300 resources of all kinds, 1,000 faults, everything comes right by itself (ARGS='--seed 7 ...')
+	@$(CARGO) build --quiet --bins -p llm-operator -p testkit -p engine-sim
+	@./target/debug/chaos $(ARGS)
+
 .PHONY: promises
 promises: ## The table of promises and the tests that prove each
 	@$(CARGO) run --quiet -p testkit --bin promises

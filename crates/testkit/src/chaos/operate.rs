@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::declared::{Declared, Id, Written};
 use super::desk::{Desk, Refused};
+use super::kinds::Kind;
 use super::plan::Operation;
 
 /// Does it. `declared` says what refers to what; what exists in it does not matter.
@@ -21,7 +22,12 @@ pub async fn operate(desk: &Desk, declared: &Declared, id: Id, operation: Operat
         Operation::Scale(Written { .. }) if !id.kind.scales() => Ok(()),
         Operation::Scale(written) => {
             let scale = json!({"spec": {"replicas": Declared::replicas(id, written)}});
-            let path = format!("{path}/scale");
+            // It alone has no subresource for that.
+            let path = if id.kind == Kind::Graph {
+                path
+            } else {
+                format!("{path}/scale")
+            };
             Desk::insist(&what, async || desk.merge(&path, &scale).await)
                 .await
                 .map(drop)

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::declared::{Declared, Id};
 use super::desk::Desk;
+use super::kinds::Kind;
 use super::world::{World, text, title};
 use crate::process::TemporaryDirectory;
 
@@ -78,7 +79,9 @@ async fn render(operator: &Path, resources: &[&Value], nodes: &[Value]) -> Resul
     let text = String::from_utf8_lossy(&output.stdout);
     let objects: Vec<Value> =
         serde_saphyr::from_multiple(&text).map_err(|error| format!("render printed no YAML: {error}"))?;
-    Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
+    // The replicas here serve no external metrics, so a promise is kept by `/scale` and not by an autoscaler.
+    let made = |object: &Value| !object.is_null() && object["kind"] != "HorizontalPodAutoscaler";
+    Ok(objects.into_iter().filter(made).collect())
 }
 
 /// Each resource has exactly the children that were rendered.
@@ -122,11 +125,34 @@ async fn compare(desk: &Desk, object: &Value, stored: &Value) -> Result<Option<S
     let would = Desk::insist(&what, async || desk.would_apply(&path, MANAGER, object).await).await?;
     let differs = |ours: &Value, theirs: &Value, names: &[&str]| -> Option<String> {
         let name = names.iter().find(|name| ours[**name] != theirs[**name])?;
-        Some(format!("{name} is {} and not {}", theirs[*name], ours[*name]))
+        Some(format!("{name}.{}", difference(&ours[*name], &theirs[*name])))
     };
-    let difference = differs(&would, stored, &PARTS);
-    let difference = difference.or_else(|| differs(&would["metadata"], &stored["metadata"], &META));
-    Ok(difference.map(|difference| format!("{}: {difference}", title(object))))
+    if Id::of_child(text(object, "name")).is_some_and(|id| id.kind == Kind::Graph)
+        && object["kind"] == "StatefulSet"
+    {
+        // Its number of replicas belongs to whoever set it by `/scale`; the rest is as it is rendered.
+        return Ok(differs(
+            &would["spec"],
+            &stored["spec"],
+            &["template", "selector", "volumeClaimTemplates"],
+        ));
+    }
+    let found = differs(&would, stored, &PARTS);
+    let found = found.or_else(|| differs(&would["metadata"], &stored["metadata"], &META));
+    Ok(found.map(|found| format!("{}: {found}", title(object))))
+}
+
+/// The first place where two values differ, in words.
+fn difference(ours: &Value, theirs: &Value) -> String {
+    if let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) {
+        let keys: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+        let differs = keys.into_iter().find(|key| ours.get(*key) != theirs.get(*key));
+        if let Some(key) = differs {
+            let of = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
+            return format!("{key}.{}", difference(&of(ours), &of(theirs)));
+        }
+    }
+    format!(" is {theirs} and not {ours}")
 }
 
 fn path(object: &Value) -> Result<String, String> {

@@ -15,17 +15,8 @@ use crate::plane::Port;
 use crate::plane::proxy::FaultProxy;
 use crate::process::Signal;
 
-/// Lease times in the proportions of the defaults, short enough for a run.
-const LEASE: [&str; 6] = [
-    "--lease-duration",
-    "6s",
-    "--lease-renew-deadline",
-    "4s",
-    "--lease-retry-period",
-    "1s",
-];
-/// The lease's duration above.
-pub const LEASE_DURATION: Duration = Duration::from_secs(6);
+/// The lease's duration, which is the shipped default.
+pub const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// A page that is not answered by then is not answered.
 const PAGE: Duration = Duration::from_secs(2);
 
@@ -82,7 +73,6 @@ impl Replica {
         let http = format!("127.0.0.1:{}", self.port.number());
         let started = OperatorProcess::builder(&self.binary)
             .args(["run", "--http-address", &http, "--identity", &self.identity])
-            .args(LEASE)
             .env("EXTERNAL_METRICS", "false")
             .kubeconfig(&self.kubeconfig)
             .log(&self.log)

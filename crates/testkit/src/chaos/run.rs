@@ -89,6 +89,7 @@ async fn keep(stage: &Stage, journal: &Journal) -> String {
                 journal.violation(format!("{} {line}", replica.identity));
             }
         }
+        stage.keep_plane(journal).await;
         tokio::time::sleep(KEEP).await;
     }
 }

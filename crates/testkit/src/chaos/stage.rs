@@ -12,17 +12,18 @@ use super::journal::Journal;
 use super::options::Options;
 use super::replica::Replica;
 use crate::node::{NodeOptions, NodeSpec, Speed};
-use crate::plane::Cluster;
+use crate::plane::{Cluster, ClusterError, Program};
 use crate::wait::until;
 
 /// The operator's own manifests.
-const MANIFESTS: [&str; 6] = [
+const MANIFESTS: [&str; 7] = [
     "config/manager/namespace.yaml",
     "config/rbac/service_account.yaml",
     "config/rbac/cluster_role.yaml",
     "config/rbac/cluster_role_binding.yaml",
     "config/rbac/leader_election_role.yaml",
     "config/rbac/external_metrics_role.yaml",
+    "config/rbac/metrics_auth_role.yaml",
 ];
 /// GPUs of a node: room for all models also while nodes are away.
 pub const GPUS: u32 = 64;
@@ -108,6 +109,20 @@ impl Stage {
         until("a leader", STARTED, async || self.leads_now().await)
             .await
             .map_err(|error| error.to_string())
+    }
+
+    /// Starts components of the control plane again that have ended by themselves, as a kubelet does with static Pods:
+    /// controller manager and scheduler end when they cannot reach the API server.
+    pub async fn keep_plane(&self, journal: &Journal) {
+        for program in [Program::ApiServer, Program::ControllerManager, Program::Scheduler] {
+            if matches!(self.cluster.check(program), Err(ClusterError::Died { .. })) {
+                let started = self.cluster.start(program).await;
+                journal.say(format!(
+                    "{} had ended and is started again: {started:?}",
+                    program.name()
+                ));
+            }
+        }
     }
 
     /// The replica that leads now.
