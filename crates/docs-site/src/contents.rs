@@ -46,8 +46,8 @@ fn entry(path: &str, line: &str) -> Option<Entry> {
     }
     let text = line.trim_start();
     let depth = (line.len() - text.len()) / 2;
-    let link = text.strip_prefix("- ").unwrap_or(text);
-    let (title, rest) = link.strip_prefix('[')?.split_once("](")?;
+    let item = text.strip_prefix("- ").unwrap_or(text);
+    let (title, rest) = item.strip_prefix('[')?.split_once("](")?;
     let (path, _) = target(path, rest.strip_suffix(')')?)?;
     Some(Entry::Page {
         title: title.to_owned(),

@@ -77,7 +77,10 @@ fn reasons_in_pages_are_reasons_that_are_given() {
             let cell = line.trim_start_matches('|').split('|').next().unwrap();
             let named = cell.split('`').skip(1).step_by(2).filter(|_| about_reasons);
             for reason in named {
-                assert!(given.contains(&format!("| `{reason}` |")), "{page}: {reason} is no reason");
+                assert!(
+                    given.contains(&format!("| `{reason}` |")),
+                    "{page}: {reason} is no reason"
+                );
                 count += 1;
             }
         }

@@ -66,7 +66,7 @@ fn matchers(text: &str) -> (Vec<(String, String)>, &str) {
     };
     let mut found = Vec::new();
     while let Some((label, after)) = rest.split_once('"') {
-        let (value, after) = after.split_once('"').expect("a value ends");
+        let (value, after) = after.split_once('"').unwrap();
         let label = label.trim_matches(|c: char| " ,=~!".contains(c));
         found.push((label.to_owned(), value.to_owned()));
         rest = after.trim_start();
