@@ -79,7 +79,7 @@ async fn a_deployment_needs_a_model_and_replicas() {
                 "spec.replicas",
                 "must be of type integer",
             ),
-            wrong(json!({"replicas": 1.5}), "spec.replicas", "must be of type int32"),
+            wrong(json!({"replicas": 1.5}), "spec.replicas", "must be of type int"),
             wrong(
                 json!({"replicas": -1}),
                 "spec.replicas",

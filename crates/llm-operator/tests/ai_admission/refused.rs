@@ -34,7 +34,7 @@ async fn of_models() {
                 "spec.replicas",
                 "greater than or equal to 0",
             ),
-            wrong(json!({"replicas": 1.5}), "spec.replicas", "must be of type int32"),
+            wrong(json!({"replicas": 1.5}), "spec.replicas", "must be of type int"),
             wrong(json!({"gpuType": ""}), "spec.gpuType", "at least 1 chars long"),
             wrong(json!({"gpuType": "H 100"}), "spec.gpuType", "family such as H100"),
             wrong(

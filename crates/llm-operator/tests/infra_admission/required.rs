@@ -105,7 +105,7 @@ async fn types_and_ranges() {
             "spec.gpuCount",
             "must be of type integer",
         ),
-        wrong(json!({"gpuCount": 0.5}), "spec.gpuCount", "must be of type int32"),
+        wrong(json!({"gpuCount": 0.5}), "spec.gpuCount", "must be of type int"),
         wrong(
             json!({"servicePort": 0}),
             "spec.servicePort",
