@@ -29,6 +29,7 @@ pub mod request;
 pub mod status;
 pub mod survey;
 pub mod values;
+pub mod verdicts;
 pub mod wiring;
 
 use std::collections::BTreeMap;
