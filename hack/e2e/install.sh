@@ -32,7 +32,8 @@ operator_pages() {
   ip=$(field llm-system "pod/$(leader)" '{.status.podIP}')
   prints ok client wget -q -O - "http://$ip:8080/healthz" &&
     prints 'role: leader' client wget -q -O - "http://$ip:8080/readyz" &&
-    prints 'llm_operator_leader 1' client wget -q -O - "http://$ip:8080/metrics"
+    prints 'llm_operator_leader 1' leaders_metrics &&
+    not client wget -q -O - "http://$ip:8080/metrics"
 }
 
 # The examples' images, or what the caller has instead of them.

@@ -108,6 +108,17 @@ steady_for() {
   done
 }
 
+# What the leader counts, as the Pod itself is told: no other Pod may ask on that port.
+leaders_metrics() {
+  local forward code=0
+  "$KUBECTL" port-forward -n llm-system "pod/$(leader)" "${METRICS_PORT:-18080}:8080" >/dev/null 2>&1 &
+  forward=$!
+  curl -sS --fail --retry 20 --retry-delay 1 --retry-connrefused "http://127.0.0.1:${METRICS_PORT:-18080}/metrics" || code=$?
+  kill "$forward"
+  wait "$forward" 2>/dev/null || true
+  return "$code"
+}
+
 leader() { field llm-system lease/llm-operator '{.spec.holderIdentity}'; }
 
 # Where to look when something failed.

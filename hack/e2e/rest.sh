@@ -20,9 +20,7 @@ check_rest() {
 
 # Requests of the leader that change something, beside its Lease.
 writes() {
-  local ip
-  ip=$(field llm-system "pod/$(leader)" '{.status.podIP}')
-  client wget -q -O - "http://$ip:8080/metrics" |
+  leaders_metrics |
     awk '/^llm_operator_api_requests_total/ && !/resource="leases"/ && !/verb="(get|list|watch)"/ {sum += $NF} END {print sum + 0}'
 }
 

@@ -37,10 +37,6 @@ versions() {
   done
 }
 
-leaders_metrics() {
-  client wget -q -O - "http://$(field llm-system "pod/$(leader)" '{.status.podIP}'):8080/metrics"
-}
-
 children() {
   k get "$CHILDREN" -n "$1" -l app.kubernetes.io/managed-by=llm-operator -o name
 }
