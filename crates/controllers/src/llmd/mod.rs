@@ -15,6 +15,7 @@ pub mod desk;
 pub mod job;
 pub mod judge;
 pub mod kinds;
+pub mod leaving;
 pub mod leftovers;
 pub mod namespace;
 pub mod objects;

@@ -10,7 +10,7 @@ use std::{
 
 use api::{opendatahub_io::components::v1alpha1::Llmd, shared::State as Word};
 use helm::{
-    HelmError, ReleaseName, State, Step,
+    HelmError, ReleaseName, Step,
     manifest::{KindId, Object},
     release::StoredRelease,
 };
@@ -24,14 +24,12 @@ use super::{
     dependencies::{self, Missing},
     desk::Desk,
     judge::{Begin, Known, Look, What, begin_of, history_of, is_outdated, judge, makes, order, untouched},
+    leaving::Left,
     leftovers,
-    namespace::Removal,
     operate::{listed, operate},
     preparation::{Prepared, source_text},
-    reasons::Reason,
-    release_labels,
     request::{self, Asked},
-    status::{Obstacle, Report, status},
+    status::{Report, status},
     survey::{API_AGAIN, Again, duration_until, invalid, unavailable},
 };
 use crate::{
@@ -44,11 +42,6 @@ const MISSING_LOOK: Duration = Duration::from_secs(15);
 
 /// Lists and renderings are on their way for no longer than this before the status says so.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What Kubernetes collects in a namespace that is left is looked at again after this time.
-const COLLECTING: Duration = Duration::from_secs(1);
-/// It is waited for no longer than this: an owner may hang on somebody's finalizer.
-const COLLECTED: Duration = Duration::from_secs(40);
 
 /// The key of the only `Llmd`.
 pub fn key() -> ObjectKey {
@@ -64,7 +57,7 @@ pub struct LlmdReconciler {
     /// Since when a look has not been a whole one.
     unfinished_since: Mutex<Option<Timestamp>>,
     /// Since when a namespace is being left.
-    leaving_since: Mutex<Option<Timestamp>>,
+    pub(super) leaving_since: Mutex<Option<Timestamp>>,
 }
 
 impl LlmdReconciler {
@@ -138,7 +131,7 @@ impl LlmdReconciler {
     }
 
     /// Judges every release, and finds the first that has something to be done.
-    async fn act(
+    pub(super) async fn act(
         &self,
         look: &Look<'_>,
         asked: &Asked,
@@ -215,52 +208,6 @@ impl LlmdReconciler {
         releases.sort_by_key(|one| one.component);
         report.releases = Some(releases);
         (std::mem::take(report), begin)
-    }
-
-    /// Uninstalls what is in a namespace that is not asked for any more.
-    async fn leave(
-        &self,
-        look: &Look<'_>,
-        asked: &Asked,
-        old: &str,
-        report: &mut Report,
-        again: &mut Again,
-    ) -> Left {
-        old.clone_into(&mut report.namespace);
-        let Some(recorded) = self.recorded(old, report, again) else {
-            return Left::Something(None);
-        };
-        let labels = release_labels();
-        // Whose a release is, its latest revision says.
-        let ours = |one: &Arc<StoredRelease>| {
-            let same = recorded
-                .iter()
-                .filter(|other| other.head().name == one.head().name);
-            let latest = { same }.max_by_key(|other| other.head().revision);
-            latest.is_some_and(|latest| latest.head().is_ours(&labels))
-        };
-        let ours: Vec<Arc<StoredRelease>> = recorded.iter().filter(|one| ours(one)).cloned().collect();
-        if ours.is_empty() && look.running.is_none() {
-            if !self.has_left(old, look.now).await {
-                again.within(COLLECTING);
-                report.releases = Some(Vec::new());
-                report.missing = Some(Missing::new());
-                report.serving = Some(Vec::new());
-                report.obstacle = Some(Obstacle {
-                    reason: Reason::Progressing,
-                    message: format!("what was in namespace {old} is being collected"),
-                });
-                return Left::Something(None);
-            }
-            return Left::Nothing;
-        }
-        let mut old_place = asked.clone().without_charts();
-        old.clone_into(&mut old_place.namespace);
-        let (told, begin) = self
-            .act(look, &old_place, &ours, &BTreeMap::new(), report, again)
-            .await;
-        *report = told;
-        Left::Something(begin)
     }
 
     /// Ends what is under way, and sees what has come of it.
@@ -352,56 +299,6 @@ impl LlmdReconciler {
         let begun = *since.get_or_insert(now);
         Duration::try_from(now.duration_since(begun)).unwrap_or_default()
     }
-
-    /// Whether nothing is to be done any more about a namespace without releases. What Kubernetes collects is waited for, for a while.
-    async fn has_left(&self, namespace: &str, now: Timestamp) -> bool {
-        let removal = self.desk.namespaces.removed(namespace).await;
-        let mut since = self.leaving_since.lock();
-        let begun = *since.get_or_insert(now);
-        let waited = Duration::try_from(now.duration_since(begun)).unwrap_or_default();
-        let left = match removal {
-            Ok(Removal::Done | Removal::Used) => true,
-            Ok(Removal::NotYet) => waited > COLLECTED,
-            Err(error) => {
-                tracing::warn!(
-                    release_namespace = namespace,
-                    "what is in the namespace cannot be told: {error}"
-                );
-                waited > COLLECTED
-            }
-        };
-        if left {
-            *since = None;
-        }
-        left
-    }
-
-    /// The end: with its releases gone, it goes.
-    async fn finish(
-        &self,
-        llmd: &Llmd,
-        report: &Report,
-        now: Timestamp,
-        again: &mut Again,
-    ) -> Result<bool, Failure> {
-        let gone = report.terminating
-            && report.obstacle.is_none()
-            && report.releases.as_ref().is_some_and(|all| {
-                all.iter()
-                    .all(|one| matches!(one.state, State::Unmanaged { .. } | State::Absent))
-            });
-        if !gone {
-            return Ok(false);
-        }
-        if !self.has_left(&report.namespace, now).await {
-            again.within(COLLECTING);
-            return Ok(false);
-        }
-        let cache = &*self.context.caches.llmds;
-        let removed = self.desk.finalizers.remove(llmd, FINALIZER, cache).await;
-        removed.map_err(|error| failure(&error))?;
-        Ok(true)
-    }
 }
 
 impl Reconciler for LlmdReconciler {
@@ -489,12 +386,6 @@ fn is_told(llmd: &Llmd) -> bool {
     let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
     let terminating = llmd.metadata.deletion_timestamp.is_some();
     !terminating && ready.any(|ready| ready.observed_generation == llmd.metadata.generation)
-}
-
-/// Whether something is left in an old namespace.
-enum Left {
-    Nothing,
-    Something(Option<Begin>),
 }
 
 /// Whether no status has ever told of a release.
