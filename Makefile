@@ -30,9 +30,24 @@ run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its
 .PHONY: test
 test: build ## Every test, unit and on the real control plane
 	# Tests mostly wait, for Pods and probes: TEST_JOBS programs at a time with three tests each keep two cores busy.
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} ./target/debug/run-tests
+	# What the operator asks of API servers meanwhile is recorded, and compared with its roles at the end.
+	@rm -rf target/audit
+	AUDIT_DIR=$$PWD/target/audit RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} ./target/debug/run-tests
 	$(CARGO) test --workspace --doc --quiet
 	@$(MAKE) --no-print-directory promises
+	@$(MAKE) --no-print-directory rbac-report
+
+.PHONY: rbac-report
+rbac-report: ## What the last `make test` asked of API servers, against config/rbac (PARTIAL=1 when only some tests ran: it tells and does not fail)
+	@$(CARGO) run --quiet -p testkit --bin rbac-report -- $(if $(PARTIAL),--partial)
+
+# Programs of which the tests touch every family and every way in which API servers differ.
+OLDEST_TESTS = admission ai_admission by_name gpu_llm lifecycle llmd prem scaling startup upgrade
+
+.PHONY: test-oldest
+test-oldest: build ## A good part of the tests on the oldest Kubernetes that is supported, 1.30 (docs/versions.md)
+	TESTKIT_KUBERNETES=1.30 RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} $(CARGO) test -p llm-operator --no-fail-fast \
+	  $(addprefix --test ,$(OLDEST_TESTS))
 
 .PHONY: lint
 lint: ## Formatting, clippy, documentation
@@ -50,6 +65,11 @@ manifests: ## Write the generated files: config/crd, config/crd-optional, their 
 	@./target/debug/llm-operator conditions-doc > docs/conditions.md
 	@./target/debug/llm-operator fields-doc --output-dir docs/fields
 	@hack/chart-files.sh
+
+.PHONY: release-fixtures
+release-fixtures: ## Once per release: keep its definitions, and the objects that it makes of every example, in releases/
+	@$(CARGO) build --quiet -p llm-operator
+	@hack/release-fixtures.sh
 
 .PHONY: check-manifests
 check-manifests: manifests ## Fail when a generated file is stale
@@ -109,8 +129,16 @@ image: docker-build ## The same as docker-build
 image-build: docker-build ## The same as docker-build
 
 .PHONY: docker-build
-docker-build: ## Build the operator's image as IMG=registry/name:tag, with Helm and with what get-manifests has fetched
+docker-build: sbom ## Build the operator's image as IMG=registry/name:tag, with Helm and with what get-manifests has fetched
 	$(DOCKER) build -t $(IMG) .
+
+.PHONY: image-tree
+image-tree: ## The image's file tree in target/image, without Docker: static programs, their size, and whether they start in it
+	@hack/image-tree.sh target/image
+
+.PHONY: sbom
+sbom: ## What the image is made of, with licences: target/sbom (CycloneDX, a list, the texts); fails on a licence not allowed
+	@$(CARGO) run --quiet -p testkit --bin sbom -- --output-dir target/sbom
 
 .PHONY: docker-push
 docker-push: ## Push it
