@@ -6,7 +6,7 @@ use crate::{
     bed::cluster,
     common::{repository_file, root},
     objects::{objects, plain},
-    rendered::rendered,
+    rendered::{rendered, template},
 };
 
 /// Folders of `config/` that kustomize reads, with what it makes of them.
@@ -99,4 +99,31 @@ async fn samples_are_taken() {
     let output = cluster.kubectl(&args).await.unwrap();
     let said = crate::rendered::text(&output);
     assert!(output.status.success() && !said.contains("Warning"), "{said}");
+}
+
+/// What the chart makes with values of all sorts is taken by the API server, no field unknown. (The kind of a ServiceMonitor is the
+/// Prometheus operator's.)
+#[tokio::test]
+async fn objects_are_taken() {
+    let cluster = cluster().await;
+    let _turn = crate::bed::TURN.lock().await;
+    for values in [
+        "{}",
+        "{installCrds: true, optionalCrds: true, externalMetrics: {enabled: false}, podDisruptionBudget: {enabled: false}}",
+        "{networkPolicy: {enabled: true}, priorityClassName: system-cluster-critical, podLabels: {team: ml}, families: [llm, prem]}",
+        "{watchNamespaces: [default], serviceAccount: {name: mine, annotations: {a: b}}, podAnnotations: {a: b}}",
+        "{networkPolicy: {enabled: true, ingressFrom: [{namespaceSelector: {}}], egress: [{ports: [{port: 443}]}]}, \
+          tolerations: [{operator: Exists}], nodeSelector: {a: b}, extraArgs: [--workers=4], imagePullSecrets: [{name: a}]}",
+    ] {
+        let file = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("chart-objects-{}.yaml", std::process::id()));
+        std::fs::write(&file, template("default", values).unwrap()).unwrap();
+        let file = file.to_str().unwrap();
+        let args = ["apply", "--dry-run=server", "--validate=strict", "-f", file];
+        let output = cluster.kubectl(&args).await.unwrap();
+        let said = crate::rendered::text(&output);
+        std::fs::remove_file(file).unwrap();
+        assert!(output.status.success(), "{values}: {said}");
+        assert!(!said.contains("Warning"), "{values}: {said}");
+    }
 }

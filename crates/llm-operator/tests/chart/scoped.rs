@@ -1,7 +1,7 @@
 //! An operator of namespaces: Roles there instead of rights in the whole cluster.
 
 use crate::{
-    bed::{TURN, kubectl, left_overs, run_helm, says},
+    bed::{TURN, cluster, kubectl, left_overs, run_helm, says},
     common::root,
     objects::{has, one},
     rendered::{rendered, variables},
@@ -78,6 +78,13 @@ async fn a_release_of_one_namespace_lives() {
         )
         .await;
     }
+    let finalized = "
+apiVersion: infra.example.com/v1
+kind: NvidiaGpuLlm
+metadata: {name: left, namespace: team-a, finalizers: [infra.example.com/gpu-llm]}
+spec: {action: install, llmName: left}
+";
+    cluster().await.apply_yaml(finalized).await.unwrap();
     let all = kubectl("get clusterroles,clusterrolebindings -o name").await;
     assert!(!all.contains("llm-operator"), "{all}");
     run_helm(&[
@@ -91,5 +98,7 @@ async fn a_release_of_one_namespace_lives() {
     ])
     .await;
     assert_eq!(left_overs().await, "");
+    let left = kubectl("get gpullm -n team-a left -o jsonpath={.metadata.finalizers}").await;
+    assert_eq!(left, "");
     kubectl("delete namespace ops team-a --timeout=60s").await;
 }
