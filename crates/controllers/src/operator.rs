@@ -235,6 +235,7 @@ impl Operator {
                 )),
                 WatchState::Foreign(message) => Some(format!("{resource}: {message}")),
                 WatchState::Forbidden(message) => Some(format!("{resource}: may not be watched: {message}")),
+                WatchState::Withheld(message) => Some(format!("{resource}: left out: {message}")),
                 WatchState::Retrying(message) => Some(format!("{resource}: watch failed and is tried again: {message}")),
             })
         });

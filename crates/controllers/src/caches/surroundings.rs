@@ -43,6 +43,7 @@ impl Surroundings for Caches {
                 state,
                 WatchState::Starting
                     | WatchState::Forbidden(_)
+                    | WatchState::Withheld(_)
                     | WatchState::NotServed
                     | WatchState::Foreign(_)
             )

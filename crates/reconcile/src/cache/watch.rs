@@ -68,6 +68,8 @@ pub enum WatchState {
     Foreign(String),
     /// We may not list or watch it; the server's message.
     Forbidden(String),
+    /// The API server has said, when asked, that we have no right to it, and nothing was tried; a sentence with what that means.
+    Withheld(String),
     /// Was listed before and fails at the moment; what the cache holds may be old.
     Retrying(String),
 }
@@ -77,7 +79,7 @@ impl WatchState {
     pub fn settled(&self, optional: bool) -> bool {
         match self {
             Self::Watching | Self::NotServed | Self::Foreign(_) | Self::Retrying(_) => true,
-            Self::Forbidden(_) => optional,
+            Self::Forbidden(_) | Self::Withheld(_) => optional,
             Self::Starting => false,
         }
     }
@@ -92,7 +94,9 @@ impl WatchState {
     fn failed(&self, message: String) -> Self {
         match self {
             Self::Watching | Self::Retrying(_) => Self::Retrying(message),
-            Self::Starting | Self::NotServed | Self::Foreign(_) | Self::Forbidden(_) => self.clone(),
+            Self::Starting | Self::NotServed | Self::Foreign(_) | Self::Forbidden(_) | Self::Withheld(_) => {
+                self.clone()
+            }
         }
     }
 }
@@ -103,6 +107,7 @@ enum Trouble {
     NotServed,
     Foreign(String),
     Forbidden(String),
+    Withheld(String),
     Passing(String),
 }
 
@@ -135,7 +140,10 @@ impl<T: Send + Sync + 'static> Stream<T> {
     async fn is_permitted(&self, failures: &mut u32) -> bool {
         let spec = self.cache.spec();
         // What was listed once is not asked about again: the watch itself tells when the right is gone.
-        if !matches!(self.state(), WatchState::Starting | WatchState::Forbidden(_)) {
+        if !matches!(
+            self.state(),
+            WatchState::Starting | WatchState::Forbidden(_) | WatchState::Withheld(_)
+        ) {
             return true;
         }
         for right in &spec.needs {
@@ -143,7 +151,7 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 Ok(true) => continue,
                 Ok(false) => {
                     let without = spec.without;
-                    Trouble::Forbidden(format!("this ServiceAccount may not {right}; {without}"))
+                    Trouble::Withheld(format!("this ServiceAccount may not {right}; {without}"))
                 }
                 // Who may not even ask has to try.
                 Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => continue,
@@ -255,7 +263,10 @@ impl<T: Send + Sync + 'static> Stream<T> {
     fn reached(&self) {
         let before = self.state();
         if before != WatchState::Watching {
-            if matches!(before, WatchState::Retrying(_) | WatchState::Forbidden(_)) {
+            if matches!(
+                before,
+                WatchState::Retrying(_) | WatchState::Forbidden(_) | WatchState::Withheld(_)
+            ) {
                 self.queue.expedite_failed();
             }
             self.set_state(WatchState::Watching);
@@ -316,6 +327,14 @@ impl<T: Send + Sync + 'static> Stream<T> {
                 sleep(backoff.delay(*failures)).await;
                 *failures = failures.saturating_add(1);
             }
+            Trouble::Withheld(message) => {
+                if !matches!(self.state(), WatchState::Withheld(_)) {
+                    *failures = 0;
+                }
+                self.set_state(WatchState::Withheld(message));
+                sleep(FORBIDDEN_OPTIONAL_BACKOFF.delay(*failures)).await;
+                *failures = failures.saturating_add(1);
+            }
             Trouble::Passing(message) => {
                 let state = self.state();
                 if state == WatchState::Starting && *failures == 0 {
@@ -358,8 +377,11 @@ impl<T: Send + Sync + 'static> Stream<T> {
                         "not served by this cluster; waiting for its CRD to be installed"
                     );
                 }
-                WatchState::Forbidden(message) if !self.cache.spec().needs.is_empty() => {
-                    tracing::info!(resource, "left out: {message}");
+                WatchState::Withheld(message) => {
+                    // It is a right on the whole cluster: one stream tells it for all.
+                    if self.id == 0 {
+                        tracing::info!(resource, "left out: {message}");
+                    }
                 }
                 WatchState::Forbidden(message) => {
                     tracing::warn!(
@@ -446,6 +468,7 @@ mod tests {
         assert!(WatchState::Foreign(String::new()).settled(false));
         assert!(!WatchState::Forbidden(String::new()).settled(false));
         assert!(WatchState::Forbidden(String::new()).settled(true));
+        assert!(WatchState::Withheld(String::new()).settled(true));
         let listed = [WatchState::Watching, WatchState::Retrying(String::new())];
         assert!(listed.iter().all(WatchState::is_listed));
         let unknown = [
@@ -453,6 +476,7 @@ mod tests {
             WatchState::NotServed,
             WatchState::Foreign(String::new()),
             WatchState::Forbidden(String::new()),
+            WatchState::Withheld(String::new()),
         ];
         assert!(!unknown.iter().any(WatchState::is_listed));
     }
