@@ -22,6 +22,8 @@ const ACCOUNT: &str = ":llm-operator";
 const EVERY: Duration = Duration::from_millis(300);
 /// Resources of which a role may name the objects; names of others are not told.
 const NAMED: [&str; 4] = ["secrets", "apiservices", "customresourcedefinitions", "leases"];
+/// The answer to an apply that has made an object.
+const CREATED: u16 = 201;
 /// Names of Helm's records, which are many.
 const HELM_RECORDS: &str = "sh.helm.release.v1.";
 
@@ -120,11 +122,8 @@ impl Reader {
         let (mut file, mut line, mut new) = (BufReader::new(file), Vec::new(), BTreeSet::new());
         while file.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
             self.offset += line.len() as u64;
-            if let Some(asked) = question(&line, &self.program)
-                && self.known.insert(asked.clone())
-            {
-                new.insert(asked);
-            }
+            let fresh = questions(&line, &self.program);
+            new.extend(fresh.filter(|asked| self.known.insert(asked.clone())));
             line.clear();
         }
         Ok(new)
@@ -172,6 +171,8 @@ struct Event {
     user: User,
     object_ref: Option<ObjectReference>,
     #[serde(default)]
+    response_status: ResponseStatus,
+    #[serde(default)]
     annotations: Annotations,
 }
 
@@ -192,13 +193,32 @@ struct ObjectReference {
 }
 
 #[derive(Debug, Default, Deserialize)]
+struct ResponseStatus {
+    #[serde(default)]
+    code: u16,
+}
+
+#[derive(Debug, Default, Deserialize)]
 struct Annotations {
     #[serde(default, rename = "authorization.k8s.io/decision")]
     decision: String,
 }
 
-fn question(line: &[u8], program: &str) -> Option<Asked> {
-    let event: Event = serde_json::from_slice(line).ok()?;
+/// A request, and what the API server asked on its behalf without writing it down: an apply that makes an object needs `create` too.
+fn questions(line: &[u8], program: &str) -> impl Iterator<Item = Asked> {
+    let event: Option<Event> = serde_json::from_slice(line).ok();
+    let made = event
+        .as_ref()
+        .is_some_and(|event| event.verb == "patch" && event.response_status.code == CREATED);
+    let asked = event.and_then(|event| question(event, program));
+    let create = asked.clone().filter(|_| made).map(|asked| Asked {
+        verb: "create".to_owned(),
+        ..asked
+    });
+    asked.into_iter().chain(create)
+}
+
+fn question(event: Event, program: &str) -> Option<Asked> {
     let account = event.user.username.strip_prefix("system:serviceaccount:")?;
     let own = account.strip_suffix(ACCOUNT)?;
     let allowed = match event.annotations.decision.as_str() {
@@ -243,7 +263,7 @@ mod tests {
 
     fn line(user: &str, verb: &str, object: &str, decision: &str) -> String {
         format!(
-            r#"{{"stage":"ResponseComplete","verb":"{verb}","requestURI":"/x?y","userAgent":"Helm/4.3.1","user":{{"username":"{user}"}},"objectRef":{object},"annotations":{{"authorization.k8s.io/decision":"{decision}"}}}}"#
+            r#"{{"stage":"ResponseComplete","verb":"{verb}","requestURI":"/x?y","userAgent":"Helm/4.3.1","user":{{"username":"{user}"}},"objectRef":{object},"responseStatus":{{"code":201}},"annotations":{{"authorization.k8s.io/decision":"{decision}"}}}}"#
         )
     }
 
@@ -253,11 +273,13 @@ mod tests {
         let log = directory.path().join("audit.log");
         let operator = "system:serviceaccount:llm-system:llm-operator";
         let secret = r#"{"resource":"secrets","namespace":"llm-system","name":"hf-token"}"#;
+        let service = r#"{"resource":"services","namespace":"n","name":"a"}"#;
         let scale = r#"{"apiGroup":"apps","resource":"deployments","subresource":"scale","namespace":"n","name":"a"}"#;
         let lines = [
             line(operator, "get", secret, "allow"),
             line(operator, "get", secret, "allow"),
             line(operator, "patch", scale, "forbid"),
+            line(operator, "patch", service, "allow"),
             line("system:serviceaccount:n:other", "get", secret, "allow"),
             line("kubernetes-admin", "get", secret, "allow"),
             "{\"stage\":\"Resp".to_owned(),
@@ -290,7 +312,10 @@ mod tests {
         assert_eq!(
             told,
             [
+                ("create /services other ".to_owned(), true),
+                ("create apps/deployments/scale other ".to_owned(), false),
                 ("get /secrets own hf-token".to_owned(), true),
+                ("patch /services other ".to_owned(), true),
                 ("patch apps/deployments/scale other ".to_owned(), false),
             ]
         );

@@ -58,6 +58,10 @@ fn report(partial: bool, verbose: bool) -> Result<bool, String> {
     for line in &found.refused {
         println!("refused: {line}");
     }
+    println!(
+        "{} questions were refused that a shipped role lets pass: a test withheld it, or the API server had just started",
+        found.withheld
+    );
     for line in &found.unused {
         println!("granted and never used: {line}");
     }
