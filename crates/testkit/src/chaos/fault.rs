@@ -70,8 +70,10 @@ pub enum Lane {
     Pods,
     /// What people do to children.
     People,
-    /// Nodes.
+    /// Nodes and their GPUs.
     Nodes,
+    /// What nodes say.
+    Kubelets,
     /// Replicas of the operator.
     Operators,
     /// The control plane's own processes.
@@ -99,7 +101,7 @@ impl Fault {
         (Self::LeaderKilled, 3),
         (Self::StandbyKilled, 2),
         (Self::LeaderSwitch, 3),
-        (Self::ClockJump, 2),
+        (Self::ClockJump, 1),
         (Self::ApiServerRestart, 2),
         (Self::EtcdPause, 3),
         (Self::ControllerManagerRestart, 1),
@@ -120,12 +122,11 @@ impl Fault {
         match self {
             Self::EngineCrash | Self::EngineOutOfMemory | Self::EngineHang | Self::Eviction => Lane::Pods,
             Self::PodDeleted | Self::ServiceDeleted | Self::ServiceEdited => Lane::People,
-            Self::NodeSilent | Self::NodeNotReady | Self::NodeLost | Self::GpusLost => Lane::Nodes,
-            Self::LeaderKilled
-            | Self::StandbyKilled
-            | Self::LeaderSwitch
-            | Self::ClockJump
-            | Self::Partition => Lane::Operators,
+            Self::NodeSilent | Self::NodeNotReady => Lane::Kubelets,
+            Self::NodeLost | Self::GpusLost => Lane::Nodes,
+            Self::LeaderKilled | Self::StandbyKilled | Self::LeaderSwitch | Self::ClockJump => {
+                Lane::Operators
+            }
             Self::ApiServerRestart
             | Self::EtcdPause
             | Self::ControllerManagerRestart
@@ -135,7 +136,8 @@ impl Fault {
             | Self::LostAnswers
             | Self::SlowAnswers
             | Self::ExpiredWatches
-            | Self::CutWatches => Lane::Network,
+            | Self::CutWatches
+            | Self::Partition => Lane::Network,
             Self::WebhookUnavailable | Self::AggregatedApiUnavailable => Lane::Admission,
         }
     }

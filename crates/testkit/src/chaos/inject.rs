@@ -10,7 +10,7 @@ use super::declared::{Id, NAMESPACES};
 use super::desk::Desk;
 use super::fault::Fault;
 use super::plan::Ordered;
-use super::replica::{LEASE_DURATION, Replica};
+use super::replica::LEASE_DURATION;
 use super::stage::{GPUS, Stage};
 use crate::node::{SimulatedNodes, Target};
 use crate::plane::Program;
@@ -34,11 +34,9 @@ pub async fn inject(stage: &Stage, ordered: Ordered) -> Result<String, String> {
         Fault::NodeSilent | Fault::NodeNotReady | Fault::NodeLost | Fault::GpusLost => {
             nodes(stage, ordered, hold).await
         }
-        Fault::LeaderKilled
-        | Fault::StandbyKilled
-        | Fault::LeaderSwitch
-        | Fault::ClockJump
-        | Fault::Partition => operators(stage, ordered, hold).await,
+        Fault::LeaderKilled | Fault::StandbyKilled | Fault::LeaderSwitch | Fault::ClockJump => {
+            operators(stage, ordered, hold).await
+        }
         Fault::ApiServerRestart => restart(stage, Program::ApiServer, hold).await,
         Fault::ControllerManagerRestart => restart(stage, Program::ControllerManager, hold).await,
         Fault::SchedulerRestart => restart(stage, Program::Scheduler, hold).await,
@@ -59,7 +57,8 @@ pub async fn inject(stage: &Stage, ordered: Ordered) -> Result<String, String> {
         | Fault::LostAnswers
         | Fault::SlowAnswers
         | Fault::ExpiredWatches
-        | Fault::CutWatches => Ok(network(stage, ordered)),
+        | Fault::CutWatches
+        | Fault::Partition => Ok(network(stage, ordered, hold).await),
         Fault::WebhookUnavailable => {
             let name = "chaos-unavailable";
             standing(stage, WEBHOOK, name, &webhook(name), hold * 2).await
@@ -138,7 +137,7 @@ async fn nodes(stage: &Stage, ordered: Ordered, hold: Duration) -> Result<String
     match ordered.fault {
         Fault::NodeSilent => {
             // Some of them for longer than the control plane's patience with a node.
-            let hold = hold * 6;
+            let hold = hold * if ordered.choice.is_multiple_of(4) { 7 } else { 2 };
             nodes.faults().cut_off(name, true);
             tokio::time::sleep(hold).await;
             nodes.faults().cut_off(name, false);
@@ -212,18 +211,12 @@ async fn operators(stage: &Stage, ordered: Ordered, hold: Duration) -> Result<St
     match ordered.fault {
         Fault::LeaderKilled | Fault::StandbyKilled => hit.kill(),
         Fault::LeaderSwitch => hit.signal(Signal::Terminate),
-        Fault::ClockJump => {
+        _ => {
             let jump = LEASE_DURATION + hold;
             hit.signal(Signal::Stop);
             tokio::time::sleep(jump).await;
             hit.signal(Signal::Continue);
             return Ok(format!("{} by {jump:?}", hit.identity));
-        }
-        _ => {
-            hit.proxy.set_unreachable(true);
-            tokio::time::sleep(hold * 2).await;
-            hit.proxy.set_unreachable(false);
-            return Ok(format!("{} for {:?}", hit.identity, hold * 2));
         }
     }
     Ok(hit.identity.clone())
@@ -239,36 +232,45 @@ async fn restart(stage: &Stage, program: Program, hold: Duration) -> Result<Stri
     Ok(format!("after {hold:?}"))
 }
 
-fn network(stage: &Stage, ordered: Ordered) -> String {
-    let count = usize::try_from(5 + ordered.choice % 25).unwrap_or(5);
-    let way = match ordered.fault {
-        Fault::Throttling => Way::Status {
-            status: 429,
-            retry_after: Some(Duration::from_secs(1)),
-        },
-        Fault::ServerErrors if ordered.choice.is_multiple_of(2) => Way::Status {
-            status: 500,
-            retry_after: None,
-        },
-        Fault::ServerErrors => Way::Status {
-            status: 503,
-            retry_after: None,
-        },
-        Fault::LostAnswers => Way::LostAnswer,
-        Fault::SlowAnswers => Way::Delay(Duration::from_millis(ordered.hold / 2)),
-        _ => Way::ExpiredWatch,
+/// The proxies belong to this lane alone: what one order has set, its end takes back.
+async fn network(stage: &Stage, ordered: Ordered, hold: Duration) -> String {
+    let status = |status, retry_after| Way::Status { status, retry_after };
+    let any = Matching::any;
+    let (matching, way) = match ordered.fault {
+        Fault::Throttling => (any(), status(429, Some(Duration::from_secs(1)))),
+        Fault::ServerErrors if ordered.choice.is_multiple_of(2) => (any(), status(500, None)),
+        Fault::ServerErrors => (any(), status(503, None)),
+        Fault::LostAnswers => (Matching::method("PATCH"), Way::LostAnswer),
+        Fault::SlowAnswers => (any(), Way::Delay(hold / 2)),
+        Fault::ExpiredWatches => (Matching::watch(), Way::ExpiredWatch),
+        Fault::Partition => return partition(stage, hold * 2).await,
+        _ => {
+            stage
+                .replicas
+                .iter()
+                .for_each(|replica| replica.proxy.cut_watches());
+            return "of all replicas".to_owned();
+        }
     };
-    let order = |replica: &Replica| match ordered.fault {
-        Fault::CutWatches => replica.proxy.cut_watches(),
-        Fault::ExpiredWatches => {
-            replica.proxy.order(count, Matching::watch(), way.clone());
+    for replica in &stage.replicas {
+        replica.proxy.order_always(matching.clone(), way.clone());
+        if ordered.fault == Fault::ExpiredWatches {
             replica.proxy.cut_watches();
         }
-        Fault::LostAnswers => replica.proxy.order(count, Matching::method("PATCH"), way.clone()),
-        _ => replica.proxy.order(count, Matching::any(), way.clone()),
-    };
-    stage.replicas.iter().for_each(order);
-    format!("for {count} requests")
+    }
+    tokio::time::sleep(hold / 2).await;
+    for replica in &stage.replicas {
+        replica.proxy.clear();
+    }
+    format!("for {:?}", hold / 2)
+}
+
+async fn partition(stage: &Stage, hold: Duration) -> String {
+    let leader = stage.leads_now().await.unwrap_or(&stage.replicas[0]);
+    leader.proxy.set_unreachable(true);
+    tokio::time::sleep(hold).await;
+    leader.proxy.set_unreachable(false);
+    format!("{} for {hold:?}", leader.identity)
 }
 
 /// An object that is there for a while.

@@ -175,7 +175,7 @@ fn round(
             hold: dice.between(500, 4000),
         });
         lanes.entry(fault.lane()).or_default().push(Step {
-            pause: dice.between(100, 1200),
+            pause: dice.between(50, 500),
             action,
         });
     }
