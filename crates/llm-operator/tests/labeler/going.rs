@@ -188,7 +188,7 @@ async fn no_label_goes_because_labelers_cannot_be_seen() {
     stand.operator.process.kill9();
     let shipped = repository_file("config/rbac/cluster_role.yaml");
     let without = shipped.replace(
-        "\"autonodelabelers\"]\n    verbs: [\"get\", \"list\", \"watch\", ",
+        "\"autonodelabelers\"]\n    verbs: [\"list\", \"watch\", ",
         "\"autonodelabelers\"]\n    verbs: [",
     );
     assert_ne!(shipped, without);
