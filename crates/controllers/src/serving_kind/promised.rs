@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use api::shared::ScalingStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use parking_lot::Mutex;
-use reconcile::{ObjectKey, conditions::Finding};
+use reconcile::{ApplyError, ObjectKey, conditions::Finding};
 use serving::{
     catalogue::Catalogue,
     plan::{ScalingPlan, ServingPlan},
@@ -67,11 +67,24 @@ impl Promises {
         carrier(&self.metrics_api.borrow(), scaler, !inexact.contains(key))
     }
 
+    /// Takes note when the API server has refused an autoscaler because it does not know the tolerance, as releases before 1.33 do:
+    /// from then on the number goes through `/scale`. Whether that is news.
+    pub fn is_refused(&self, key: &ObjectKey, error: &ApplyError) -> bool {
+        lacks_tolerance(error) && self.inexact.lock().insert(key.clone())
+    }
+
     /// The resource is gone, or promises nothing any more.
     pub fn forget(&self, key: &ObjectKey) {
         self.subjects.remove(key);
         self.inexact.lock().remove(key);
     }
+}
+
+fn lacks_tolerance(error: &ApplyError) -> bool {
+    let ApplyError::Invalid { kind, message, .. } = error else {
+        return false;
+    };
+    kind == "HorizontalPodAutoscaler" && message.contains(".tolerance: field not declared in schema")
 }
 
 /// A promise at the time of one reconcile.
@@ -256,6 +269,22 @@ mod tests {
 
     use super::*;
     use crate::scaling::test_bed::decided;
+
+    #[test]
+    fn an_autoscaler_that_is_refused_for_its_tolerance_is_told_from_others() {
+        let refused = |kind: &str, message: &str| ApplyError::Invalid {
+            kind: kind.to_owned(),
+            name: "chat".to_owned(),
+            message: message.to_owned(),
+        };
+        let words = "errors:\n  .spec.behavior.scaleUp.tolerance: field not declared in schema";
+        assert!(lacks_tolerance(&refused("HorizontalPodAutoscaler", words)));
+        assert!(!lacks_tolerance(&refused(
+            "HorizontalPodAutoscaler",
+            "spec.maxReplicas: Invalid value"
+        )));
+        assert!(!lacks_tolerance(&refused("Deployment", words)));
+    }
 
     /// What is set on a workload that is told `asked` while `wanted` are decided on.
     fn to_set(carrier: Carrier, idle: bool, wanted: u32, asked: i32) -> Option<u32> {

@@ -99,6 +99,11 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             Ok(plan) => Some(make::<K>(context, plan, promised.as_ref(), scaler.as_deref()).await),
             Err(_) => None,
         };
+        if let Some(Err(error)) = &applied
+            && context.promises.is_refused(key, error)
+        {
+            return Ok(Next::RequeueAfter(Duration::ZERO));
+        }
         let now = Timestamp::now();
         let observed = observe(&context.caches, &*resource, accepted.as_ref().ok(), now);
         let outcome = Outcome {
