@@ -282,7 +282,7 @@ async fn pages_answer() {
     ));
 }
 
-/// Where external metrics are off, the TLS port has the operator's own: for a ServiceAccount with the ClusterRole for it, and for
+/// Where external metrics are off, the TLS port has the operator's own: for a `ServiceAccount` with the `ClusterRole` for it, and for
 /// nobody else.
 /// Promises: S2-23
 #[tokio::test]

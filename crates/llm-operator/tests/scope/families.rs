@@ -133,7 +133,7 @@ async fn what_cannot_be_meant_is_said() {
     }
 }
 
-/// The Role of a namespace is the ClusterRole without what belongs to the whole cluster, so that neither grows alone.
+/// The Role of a namespace is the `ClusterRole` without what belongs to the whole cluster, so that neither grows alone.
 #[test]
 fn the_role_is_the_cluster_role_without_what_is_the_clusters() {
     let whole = rules("config/rbac/cluster_role.yaml");

@@ -53,7 +53,7 @@ metadata: {name: anywhere}
 spec: {modelName: qwen2.5-0.5b}
 ";
 
-/// A ServiceAccount in `home` with the lease's Role there and the Role of a namespace in each of `watched`, and no ClusterRole.
+/// A `ServiceAccount` in `home` with the lease's Role there and the Role of a namespace in each of `watched`, and no `ClusterRole`.
 async fn account(home: &Space, watched: &[&Space]) -> Access {
     let cluster = cluster().await;
     let subject = format!("name: llm-operator\n    namespace: {}", home.namespace);
@@ -84,7 +84,42 @@ fn denied(requests: &[Request]) -> Vec<&Request> {
         .collect()
 }
 
-/// With Roles in two namespaces and the lease's, and no ClusterRole: every family that makes Pods is served in both, nothing is asked
+/// What is said of a Pod that no node can take, and of a model for which a GPU would have to be chosen, claims nothing of nodes.
+async fn nothing_is_claimed_of_nodes(space: &Space) {
+    space.apply(TOO_LARGE).await;
+    wait_word(
+        space,
+        "nvidiagpullms.infra.example.com/huge",
+        "/status/reason",
+        "Unschedulable",
+    )
+    .await;
+    let huge = kinds::get(space, "nvidiagpullms.infra.example.com/huge").await;
+    let told = huge["status"].to_string();
+    assert!(
+        told.contains("Insufficient nvidia.com/gpu") || told.contains("lack free nvidia.com/gpu"),
+        "{told}"
+    );
+    assert!(told.contains("may not read nodes"), "{told}");
+    for claim in ["no node carries", "such GPU", "are taken"] {
+        assert!(!told.contains(claim), "{claim}: {told}");
+    }
+    wait_word(
+        space,
+        "llmmodels.ai.example.com/anywhere",
+        "/status/state",
+        "Invalid",
+    )
+    .await;
+    let anywhere = kinds::get(space, "llmmodels.ai.example.com/anywhere").await;
+    let told = anywhere["status"].to_string();
+    assert!(
+        told.contains("no type of GPU is said") && !told.contains("no node has"),
+        "{told}"
+    );
+}
+
+/// With Roles in two namespaces and the lease's, and no `ClusterRole`: every family that makes Pods is served in both, nothing is asked
 /// or done in a third, no request is ever denied, and what is left out is said with why and what it means.
 #[tokio::test]
 async fn roles_in_two_namespaces_are_enough() {
@@ -121,37 +156,7 @@ async fn roles_in_two_namespaces_are_enough() {
     // A change after the start, and resources about which nodes would tell more.
     spaces[1].apply(&small_deployments(["later"])).await;
     spaces[1].wait_state("later", "Ready").await;
-    spaces[0].apply(TOO_LARGE).await;
-    wait_word(
-        &spaces[0],
-        "nvidiagpullms.infra.example.com/huge",
-        "/status/reason",
-        "Unschedulable",
-    )
-    .await;
-    let huge = kinds::get(&spaces[0], "nvidiagpullms.infra.example.com/huge").await;
-    let told = huge["status"].to_string();
-    assert!(
-        told.contains("Insufficient nvidia.com/gpu") || told.contains("lack free nvidia.com/gpu"),
-        "{told}"
-    );
-    assert!(told.contains("may not read nodes"), "{told}");
-    for claim in ["no node carries", "such GPU", "are taken"] {
-        assert!(!told.contains(claim), "{claim}: {told}");
-    }
-    wait_word(
-        &spaces[0],
-        "llmmodels.ai.example.com/anywhere",
-        "/status/state",
-        "Invalid",
-    )
-    .await;
-    let anywhere = kinds::get(&spaces[0], "llmmodels.ai.example.com/anywhere").await;
-    let told = anywhere["status"].to_string();
-    assert!(
-        told.contains("no type of GPU is said") && !told.contains("no node has"),
-        "{told}"
-    );
+    nothing_is_claimed_of_nodes(&spaces[0]).await;
 
     // Several resyncs later: nothing was ever refused, nothing asked of the cluster or of another namespace.
     let looks = async || {
