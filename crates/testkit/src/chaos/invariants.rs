@@ -196,10 +196,13 @@ fn says_what_is_so(
             return Err(format!("Accepted is {is} ({why}: {message})"));
         }
     }
+    let (ready, why, message) = told("Ready");
+    if id.kind == Kind::Labeler && ready != "True" {
+        return Err(format!("Ready is {ready} ({why}: {message})"));
+    }
     if !id.kind.serves() {
         return Ok(());
     }
-    let (ready, why, message) = told("Ready");
     let expected = if replicas == 0 { "Stopped" } else { "Ready" };
     if status["state"] != expected || (replicas > 0 && ready != "True") {
         return Err(format!(
