@@ -33,6 +33,7 @@ fn changed(at: &str, to: &Value) -> Value {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn what_breaks_is_told() {
     let none = Value::Null;
     let mode = "SPEC/properties/mode";
