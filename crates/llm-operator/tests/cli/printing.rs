@@ -15,8 +15,10 @@ fn printed_as_committed(command: &[&str], folder: &str) {
     let printed = call(command, "").documents();
     let committed: Vec<Value> = std::fs::read_dir(crate::common::root().join(folder))
         .unwrap()
-        .map(|file| {
-            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .map(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
             serde_saphyr::from_str(&text).unwrap()
         })
         .collect();
@@ -67,7 +69,7 @@ fn bash_takes_its_completions() {
         .next()
         .unwrap();
     let asks = format!(
-        "{script}\nCOMP_WORDS=(llm-operator re) COMP_CWORD=1\n{function} llm-operator re llm-operator\necho \"${{COMPREPLY[@]}}\""
+        "{script}\nCOMP_WORDS=(llm-operator ren) COMP_CWORD=1\n{function} llm-operator ren llm-operator\necho \"${{COMPREPLY[@]}}\""
     );
     let output = std::process::Command::new("bash")
         .args(["--norc", "-c", &asks])
