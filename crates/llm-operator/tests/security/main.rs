@@ -5,8 +5,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bases;
+mod evaluator;
+mod levels;
 mod network;
 mod pods;
 mod prem;
+mod reach;
 mod rights;
 mod scene;
+mod threats;
