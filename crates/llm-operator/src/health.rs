@@ -108,11 +108,17 @@ mod tests {
             stop.clone(),
         ));
         let told = ask(Ipv4Addr::LOCALHOST.into(), port, "/metrics").await;
-        assert!(told.starts_with("HTTP/1.1 200") && told.contains("# EOF"), "{told}");
+        assert!(
+            told.starts_with("HTTP/1.1 200") && told.contains("# EOF"),
+            "{told}"
+        );
         // A machine without a network has no other address to be asked from.
         if let Some(other) = address_of_this_machine() {
             let told = ask(other, port, "/metrics").await;
-            assert!(told.starts_with("HTTP/1.1 403") && told.ends_with(ELSEWHERE), "{told}");
+            assert!(
+                told.starts_with("HTTP/1.1 403") && told.ends_with(ELSEWHERE),
+                "{told}"
+            );
             assert!(ask(other, port, "/healthz").await.starts_with("HTTP/1.1 200"));
         }
         stop.cancel();
