@@ -175,11 +175,10 @@ async fn take_off(client: &Client, kind: &Finalized, namespace: Option<&str>) ->
                 "uid": item.uid(), "resourceVersion": item.resource_version(), "finalizers": left,
             }}));
             let (home, name) = (item.namespace(), item.name_any());
-            let shown = format!(
-                "{} {}{name}",
-                resource.kind,
-                home.iter().map(|home| format!("{home}/")).collect::<String>()
-            );
+            let shown = match &home {
+                Some(home) => format!("{} {home}/{name}", resource.kind),
+                None => format!("{} {name}", resource.kind),
+            };
             match at(home.as_deref())
                 .patch_metadata(&name, &PatchParams::default(), &patch)
                 .await
