@@ -15,11 +15,7 @@ use kube::{Client, Config};
 use crate::cli::{GuardArgs, HelmArgs, PostRenderArgs};
 
 /// Helm for a cluster.
-pub async fn setup(
-    args: &HelmArgs,
-    client: &Client,
-    wanted: bool,
-) -> Result<Option<HelmSetup>, String> {
+pub async fn setup(args: &HelmArgs, client: &Client, wanted: bool) -> Result<Option<HelmSetup>, String> {
     if !wanted {
         return Ok(None);
     }

@@ -108,7 +108,12 @@ pub struct RunArgs {
     pub watch_namespace: Vec<String>,
 
     /// Families of kinds to serve, separated by commas: llm, prem, infra, ai, llmd; nothing is asked or written of the others
-    #[arg(long, env = "FAMILIES", default_value = "llm,prem,infra,ai,llmd", value_name = "FAMILIES")]
+    #[arg(
+        long,
+        env = "FAMILIES",
+        default_value = "llm,prem,infra,ai,llmd",
+        value_name = "FAMILIES"
+    )]
     pub families: Families,
 
     /// Elect a leader among replicas; only the leader writes. `false` is for a single process on a laptop
@@ -532,7 +537,10 @@ mod tests {
         assert_eq!(families("ai,llm").unwrap(), "llm,ai");
         assert_eq!(families("").unwrap(), "llm,prem,infra,ai,llmd");
         let error = families("llm,kserve").unwrap_err().to_string();
-        assert!(error.contains("'kserve' is no family") && error.contains("infra"), "{error}");
+        assert!(
+            error.contains("'kserve' is no family") && error.contains("infra"),
+            "{error}"
+        );
     }
 
     #[test]

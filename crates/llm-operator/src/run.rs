@@ -24,8 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     charts,
     cli::{LogFormat, RunArgs},
-    cluster_version,
-    health, install, logging, metrics_api,
+    cluster_version, health, install, logging, metrics_api,
     readiness::{CacheReport, Readiness, Role},
     scope::Scope,
 };

@@ -81,21 +81,12 @@ impl Scene {
             client: bed.cluster.admin_client().await.unwrap(),
             _turn: turn,
         };
-        let clusters: Api<DataScienceCluster> = Api::all(scene.client.clone());
-        clusters
-            .delete_collection(&DeleteParams::default(), &ListParams::default())
-            .await
-            .unwrap();
         scene.until_gone::<DataScienceCluster>("clusters").await;
-        let llmds: Api<Llmd> = Api::all(scene.client.clone());
-        llmds
-            .delete_collection(&DeleteParams::default(), &ListParams::default())
-            .await
-            .unwrap();
         scene.until_gone::<Llmd>("Llmds").await;
         scene
     }
 
+    /// Deletes what there is of the kind and waits until it is gone.
     async fn until_gone<K>(&self, what: &str)
     where
         K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
@@ -105,7 +96,13 @@ impl Scene {
     {
         let api: Api<K> = Api::all(self.client.clone());
         self.until(&format!("no {what}"), async || {
-            let names = api.list_metadata(&ListParams::default()).await.unwrap().items;
+            // A definition that was just made is served a moment later: 429 until then.
+            let deleted = api
+                .delete_collection(&DeleteParams::default(), &ListParams::default())
+                .await;
+            deleted.map_err(|error| error.to_string())?;
+            let listed = api.list_metadata(&ListParams::default()).await;
+            let names = listed.map_err(|error| error.to_string())?.items;
             if names.is_empty() {
                 Ok(())
             } else {

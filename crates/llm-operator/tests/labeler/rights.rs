@@ -44,7 +44,7 @@ async fn no_tenant_may_make_labelers() {
     let space = Space::of(cluster, "tenant").await;
     for entry in std::fs::read_dir(root().join("config/rbac")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if !name.ends_with(".yaml") {
+        if name.strip_suffix(".yaml").is_none() {
             continue;
         }
         let text = repository_file(&format!("config/rbac/{name}"));

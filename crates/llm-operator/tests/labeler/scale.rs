@@ -69,6 +69,15 @@ async fn a_thousand_nodes_are_a_thousand_applies() {
     let statuses = count("autonodelabelers/status");
     assert!(statuses <= LABELERS * 10, "{statuses} status writes");
 
+    // The Events of what was just done come after the statuses.
+    testkit::until("nothing written for five seconds", PATIENCE, async || {
+        let writes = requests(cluster, &mark);
+        let last = writes.iter().map(|write| write.answered).max().unwrap();
+        let quiet = jiff::Timestamp::now().duration_since(last).as_secs();
+        (quiet >= 5).then_some(()).ok_or(quiet)
+    })
+    .await
+    .unwrap();
     let mark = cluster.audit_log().mark();
     let looks = async || {
         let page = scrape(&operator).await;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub(super) struct Record(Arc<Mutex<Reader>>);
 impl Record {
     /// Of this log, if it is wanted; the future is to be run beside the plane.
     pub(super) fn start(log: PathBuf) -> Option<(Self, impl Future<Output = ()> + Send + 'static)> {
-        let reader = Reader::new(log, directory()?);
+        let reader = Reader::new(log, &directory()?);
         let shared = Arc::new(Mutex::new(reader));
         let weak = Arc::downgrade(&shared);
         let follow = async move {
@@ -92,7 +92,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(log: PathBuf, directory: PathBuf) -> Self {
+    fn new(log: PathBuf, directory: &Path) -> Self {
         static PLANES: AtomicU32 = AtomicU32::new(0);
         let program = program();
         let number = PLANES.fetch_add(1, Ordering::Relaxed);
@@ -285,7 +285,7 @@ mod tests {
             "{\"stage\":\"Resp".to_owned(),
         ];
         std::fs::write(&log, lines.join("\n")).unwrap();
-        let mut reader = Reader::new(log, directory.path().join("out"));
+        let mut reader = Reader::new(log, &directory.path().join("out"));
         reader.read();
         reader.read();
         let text = std::fs::read_to_string(&reader.into).unwrap();

@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use engine_sim::Speed;
 use kube::Client;
 use serde_json::json;
-use testkit::{Access, Cluster, NodeOptions, NodeSpec};
+use testkit::{Access, Cluster, ClusterBuilder, NodeOptions, NodeSpec};
 
 use crate::{options::Plane, workload::NAMESPACE};
 
@@ -55,14 +55,20 @@ impl Bed {
                 ..NodeOptions::default()
             });
         }
+        let bed = Self::on(builder, operator).await?;
+        if plane != Plane::Bare {
+            wait_for_service_account(&bed.client).await?;
+        }
+        Ok(bed)
+    }
+
+    /// Starts the plane that was chosen.
+    pub async fn on(builder: ClusterBuilder, operator: &Path) -> Result<Self, String> {
         let cluster = builder.start().await.map_err(|error| error.to_string())?;
         install(&cluster, operator).await?;
         let client = cluster.admin_client().await.map_err(|error| error.to_string())?;
         let access = cluster.service_account("llm-system", "llm-operator").await;
         let access = access.map_err(|error| error.to_string())?;
-        if plane != Plane::Bare {
-            wait_for_service_account(&client).await?;
-        }
         Ok(Self {
             cluster,
             client,

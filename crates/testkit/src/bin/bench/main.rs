@@ -12,6 +12,7 @@ mod journal;
 mod labels;
 mod local;
 mod minimal;
+mod mixed;
 mod options;
 mod report;
 mod run;
@@ -58,6 +59,7 @@ async fn bench(options: &Options) -> Result<(), String> {
     if options.plane.includes(Plane::Bare) {
         bare::measure(options, &mut report).await?;
         labels::measure(options, &mut report).await?;
+        mixed::measure(options, &mut report).await?;
     }
     if options.plane.includes(Plane::Local) {
         local::measure(options, &mut report).await?;

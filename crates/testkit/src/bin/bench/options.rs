@@ -16,6 +16,10 @@ pub struct Options {
     #[arg(long, default_value_t = 1000)]
     pub nodes: usize,
 
+    /// Number of resources of all kinds together, on a bare plane; 0 leaves that out
+    #[arg(long, default_value_t = 1000)]
+    pub mixed: usize,
+
     /// Which planes to measure on
     #[arg(long, value_enum, default_value_t = Plane::Both)]
     pub plane: Plane,

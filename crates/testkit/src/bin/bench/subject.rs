@@ -64,23 +64,30 @@ pub enum Subject {
 impl Subject {
     /// Starts the operator with further arguments of `run`, and waits until it is ready.
     pub async fn operator(bed: &Bed, binary: &Path, args: &[&str]) -> Result<Self, String> {
+        let mut subject = Self::start_operator(bed, binary, args).await?;
+        if let Self::Operator { process, url } = &mut subject {
+            let ready = process.wait_ready(&format!("{url}/readyz"), READY).await;
+            ready.map_err(|error| error.to_string())?;
+        }
+        Ok(subject)
+    }
+
+    /// Starts the operator and waits for nothing.
+    pub async fn start_operator(bed: &Bed, binary: &Path, args: &[&str]) -> Result<Self, String> {
         let kubeconfig = kubeconfig(bed)?;
         let address = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .map_err(|error| format!("no free port: {error}"))?;
-        let mut process = OperatorProcess::builder(binary)
+        let process = OperatorProcess::builder(binary)
             .args(["run", "--http-address", &address.to_string()])
             .args(args.iter().copied())
             .kubeconfig(&kubeconfig)
             .log(bed.cluster.directory().join("operator.log"))
             .start()
             .map_err(|error| error.to_string())?;
-        let url = format!("http://{address}");
-        let ready = process.wait_ready(&format!("{url}/readyz"), READY).await;
-        ready.map_err(|error| error.to_string())?;
         Ok(Self::Operator {
             process: Box::new(process),
-            url,
+            url: format!("http://{address}"),
         })
     }
 
@@ -143,6 +150,13 @@ impl Subject {
                 Ok(None) => Ok(()),
                 ended => Err(format!("the minimal client ended: {ended:?}")),
             },
+        }
+    }
+
+    /// Ends it with SIGKILL: it gives nothing back.
+    pub fn kill(self) {
+        if let Self::Operator { mut process, .. } = self {
+            process.kill9();
         }
     }
 
