@@ -23,7 +23,7 @@ fn folder() -> &'static PathBuf {
     })
 }
 
-/// The image's entry point: the operator with its ServiceAccount's token as the Pod has it mounted, at the Pod's address.
+/// The image's entry point: the operator with its `ServiceAccount`'s token as the Pod has it mounted, at the Pod's address.
 fn entry_point() -> PathBuf {
     let script = r#"#!/bin/sh
 set -eu

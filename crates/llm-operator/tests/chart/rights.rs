@@ -53,7 +53,7 @@ fn a_family_has_its_own_rights_and_no_others() {
     assert!(patches_nodes("families: [prem]") && !patches_nodes("families: [llm, infra, ai, llmd]"));
 }
 
-/// The lease, and statuses, stand in a Role of the release's namespace beside the ClusterRole, whatever that namespace is.
+/// The lease, and statuses, stand in a Role of the release's namespace beside the `ClusterRole`, whatever that namespace is.
 /// Promises: S3-21
 #[test]
 fn a_role_stands_beside_the_cluster_role() {

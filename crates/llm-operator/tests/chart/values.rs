@@ -156,6 +156,11 @@ fn parts_come_and_go() {
         assert!(!has(&default, kind, name), "{kind} {name}");
         assert!(has(&rendered("llm-system", value), kind, name), "{value}");
     }
+}
+
+/// What is chosen of families, namespaces and definitions reaches the operator by its variables.
+#[test]
+fn variables_say_what_was_chosen() {
     for (value, name, wanted) in [
         ("{}", "FAMILIES", None),
         ("families: [llmd, ai, infra, prem, llm]", "FAMILIES", None),
@@ -173,6 +178,11 @@ fn parts_come_and_go() {
         let variables = variables(&rendered("llm-system", value));
         assert_eq!(variables.get(name).map(String::as_str), wanted, "{value}");
     }
+}
+
+/// What a policy and a monitor are told is in them, and the monitor finds its Service.
+#[test]
+fn policies_and_monitors_are_as_told() {
     let closed = rendered(
         "llm-system",
         "networkPolicy: {enabled: true, ingressFrom: [{podSelector: {}}], egress: [{ports: [{port: 443}]}]}",

@@ -64,7 +64,7 @@ pub enum Subject {
 impl Subject {
     /// Starts the operator with further arguments of `run`, and waits until it is ready.
     pub async fn operator(bed: &Bed, binary: &Path, args: &[&str]) -> Result<Self, String> {
-        let mut subject = Self::start_operator(bed, binary, args).await?;
+        let mut subject = Self::start_operator(bed, binary, args)?;
         if let Self::Operator { process, url } = &mut subject {
             let ready = process.wait_ready(&format!("{url}/readyz"), READY).await;
             ready.map_err(|error| error.to_string())?;
@@ -73,7 +73,7 @@ impl Subject {
     }
 
     /// Starts the operator and waits for nothing.
-    pub async fn start_operator(bed: &Bed, binary: &Path, args: &[&str]) -> Result<Self, String> {
+    pub fn start_operator(bed: &Bed, binary: &Path, args: &[&str]) -> Result<Self, String> {
         let kubeconfig = kubeconfig(bed)?;
         let address = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())

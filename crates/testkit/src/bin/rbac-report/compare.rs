@@ -87,14 +87,14 @@ fn is_shipped(grants: &[Grant], asked: &Asked) -> bool {
 
 /// Whether an entry takes it; entries that were of use are marked.
 fn mark<T>(entries: &[T], needed: &mut [bool], counts: bool, takes: impl Fn(&T) -> bool) -> bool {
-    let mut taken = false;
+    let mut any = false;
     for (entry, needed) in entries.iter().zip(needed) {
         if takes(entry) {
-            taken = true;
+            any = true;
             *needed |= counts;
         }
     }
-    taken
+    any
 }
 
 /// Which rights were used. What both the operator's own roles and the charts' grant counts for whose request it was: Helm's for the

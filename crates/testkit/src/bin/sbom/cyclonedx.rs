@@ -1,4 +1,4 @@
-//! The bill of materials as CycloneDX 1.6 has it. Pure.
+//! The bill of materials as `CycloneDX` 1.6 has it. Pure.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `make sbom`: what the image is made of, and under which licences.
 //!
-//! In: `cargo metadata` and `go list`, in the repository that is named. Out, in a directory: `sbom.cdx.json` (CycloneDX), `LICENSES.md`
+//! In: `cargo metadata` and `go list`, in the repository that is named. Out, in a directory: `sbom.cdx.json` (`CycloneDX`), `LICENSES.md`
 //! (the list) and `THIRD-PARTY-LICENSES.txt` (the texts). Exit code 1, and no file, when a component has no licence or one that is
 //! not allowed.
 

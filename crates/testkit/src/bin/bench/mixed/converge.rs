@@ -89,7 +89,7 @@ pub async fn create(bed: &Bed, kind: &Kind, number: usize) -> Result<Created, St
         .client
         .request(request)
         .await
-        .map_err(|error| format!("{} {} cannot be created: {error}", kind.kind, kind.name(number)))?;
+        .map_err(|error| format!("{} {} cannot be created: {error}", kind.title, kind.name(number)))?;
     Ok(Created {
         kind: kind.word,
         name: kind.name(number),

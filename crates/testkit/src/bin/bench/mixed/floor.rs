@@ -109,7 +109,7 @@ fn templates(created: &[Created], writes: &[Value]) -> Result<Templates, String>
         list.push(write);
     }
     match KINDS.iter().find(|kind| !templates.contains_key(kind.word)) {
-        Some(kind) => Err(format!("the operator wrote nothing for a {}", kind.kind)),
+        Some(kind) => Err(format!("the operator wrote nothing for a {}", kind.title)),
         None => Ok(templates),
     }
 }

@@ -14,8 +14,8 @@ pub struct Kind {
     pub word: &'static str,
     /// Group and version.
     pub api_version: &'static str,
-    /// The kind.
-    pub kind: &'static str,
+    /// The kind's own name.
+    pub title: &'static str,
     /// The plural.
     pub plural: &'static str,
     /// The spec of the resource of this name.
@@ -27,7 +27,7 @@ pub const KINDS: [Kind; 9] = [
     Kind {
         word: "gpts",
         api_version: "llm.example.com/v1alpha1",
-        kind: "LLMModel",
+        title: "LLMModel",
         plural: "llmmodels",
         spec: |_| {
             json!({
@@ -40,21 +40,21 @@ pub const KINDS: [Kind; 9] = [
     Kind {
         word: "chat",
         api_version: "llm.example.com/v1alpha1",
-        kind: "LLMDeployment",
+        title: "LLMDeployment",
         plural: "llmdeployments",
         spec: |name| json!({"modelRef": sibling(name, "gpts"), "replicas": 1, "port": 8080}),
     },
     Kind {
         word: "maps",
         api_version: "premlabs.io/v1alpha1",
-        kind: "AIModelMap",
+        title: "AIModelMap",
         plural: "aimodelmaps",
         spec: |_| json!({"localai": [{"variant": "base", "uri": "tinyllama-chat"}]}),
     },
     Kind {
         word: "prem",
         api_version: "premlabs.io/v1alpha1",
-        kind: "AIDeployment",
+        title: "AIDeployment",
         plural: "aideployments",
         spec: |name| {
             json!({
@@ -67,7 +67,7 @@ pub const KINDS: [Kind; 9] = [
     Kind {
         word: "node",
         api_version: "premlabs.io/v1alpha1",
-        kind: "AutoNodeLabeler",
+        title: "AutoNodeLabeler",
         plural: "autonodelabelers",
         spec: |name| {
             json!({
@@ -79,28 +79,28 @@ pub const KINDS: [Kind; 9] = [
     Kind {
         word: "pods",
         api_version: "infra.example.com/v1",
-        kind: "NvidiaGpuLlm",
+        title: "NvidiaGpuLlm",
         plural: "nvidiagpullms",
         spec: |name| json!({"action": "install", "llmName": name, "serviceEnabled": true}),
     },
     Kind {
         word: "name",
         api_version: "ai.example.com/v1",
-        kind: "LLMModel",
+        title: "LLMModel",
         plural: "llmmodels",
         spec: |_| json!({"modelName": "qwen2.5-32b", "replicas": 3, "gpuType": "H100"}),
     },
     Kind {
         word: "slas",
         api_version: "ai.example.com/v1",
-        kind: "ModelDeployment",
+        title: "ModelDeployment",
         plural: "modeldeployments",
         spec: |_| json!({"model": "qwen2.5-32b", "replicas": 4}),
     },
     Kind {
         word: "dyna",
         api_version: "nvidia.com/v1",
-        kind: "DynamoGraphDeployment",
+        title: "DynamoGraphDeployment",
         plural: "dynamographdeployments",
         spec: |_| {
             json!({"model": {
@@ -130,7 +130,7 @@ impl Kind {
         let name = self.name(number);
         json!({
             "apiVersion": self.api_version,
-            "kind": self.kind,
+            "kind": self.title,
             "metadata": {"name": name, "namespace": NAMESPACE},
             "spec": (self.spec)(&name),
         })

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// Seconds from the start of the process to its first reconcile. The cluster holds what it holds.
 pub async fn to_first_reconcile(bed: &Bed, operator: &Path) -> Result<(f64, Subject), String> {
     let begun = Instant::now();
-    let mut subject = Subject::start_operator(bed, operator, &[]).await?;
+    let mut subject = Subject::start_operator(bed, operator, &[])?;
     while still::reconciles(&subject).await.unwrap_or_default() == 0 {
         subject.check()?;
         if begun.elapsed() > LIMIT {
@@ -38,7 +38,7 @@ pub async fn to_takeover(bed: &Bed, leader: Subject, operator: &Path, number: us
     let begun = Instant::now();
     let kind = KINDS
         .iter()
-        .find(|kind| kind.kind == "NvidiaGpuLlm")
+        .find(|kind| kind.title == "NvidiaGpuLlm")
         .ok_or("no kind with a Pod of its name")?;
     let created = converge::create(bed, kind, number).await?;
     let path = format!(
