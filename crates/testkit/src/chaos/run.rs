@@ -182,6 +182,9 @@ impl Scene<'_> {
         for replica in &self.stage.replicas {
             replica.proxy.clear();
         }
+        if let Err(error) = self.stage.heal_plane().await {
+            self.journal.violation(error);
+        }
         lost.into_inner()
     }
 
