@@ -7,6 +7,7 @@ mod common;
 
 mod bases;
 mod evaluator;
+mod hostile;
 mod levels;
 mod network;
 mod pods;
