@@ -29,10 +29,10 @@ run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its
 
 .PHONY: test
 test: build ## Every test, unit and on the real control plane
-	# Tests mostly wait, for Pods and probes: TEST_JOBS programs at a time with three tests each keep two cores busy.
+	# Tests mostly wait, for Pods and probes: TEST_JOBS programs at a time with two tests each keep two cores busy.
 	# What the operator asks of API servers meanwhile is recorded, and compared with its roles at the end.
 	@rm -rf target/audit
-	AUDIT_DIR=$$PWD/target/audit RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} ./target/debug/run-tests
+	AUDIT_DIR=$$PWD/target/audit RUST_TEST_THREADS=$${RUST_TEST_THREADS:-2} ./target/debug/run-tests
 	$(CARGO) test --workspace --doc --quiet
 	@$(MAKE) --no-print-directory promises
 	@$(MAKE) --no-print-directory rbac-report

@@ -128,6 +128,7 @@ impl Stage {
     /// Kubernetes' own garbage collector may stand still for good when discovery failed while the API server was away (seen
     /// with an `APIService` that nobody answers); what it has to collect then stays. An administrator restarts it.
     pub async fn heal_plane(&self) -> Result<(), String> {
+        self.cluster.stop(Program::ControllerManager);
         let started = self.cluster.start(Program::ControllerManager).await;
         started.map_err(|error| error.to_string())
     }

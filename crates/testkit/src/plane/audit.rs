@@ -16,6 +16,13 @@ use super::pki::Identity;
 
 /// Verbs that change nothing.
 const READS: [&str; 3] = ["get", "list", "watch"];
+/// Questions that are asked by `create`: nothing is kept of them.
+const QUESTIONS: [&str; 4] = [
+    "selfsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+    "subjectaccessreviews",
+    "tokenreviews",
+];
 
 /// What the API server writes down: each request once it is answered, and each watch when it starts. The plane's own
 /// readers are left out, they would be most of the log. Unless `everything` is wanted, it is what service accounts ask that are not
@@ -115,8 +122,12 @@ pub struct Request {
 impl Request {
     /// Does it change something, or try to?
     pub fn is_write(&self) -> bool {
-        !READS.contains(&self.verb.as_str())
+        is_write(&self.verb, &self.resource)
     }
+}
+
+fn is_write(verb: &str, resource: &str) -> bool {
+    !READS.contains(&verb) && !QUESTIONS.contains(&resource)
 }
 
 /// How many requests there were by verb and resource.
@@ -131,12 +142,12 @@ impl Counts {
 
     /// Those that change something, or try to.
     pub fn writes(&self) -> u64 {
-        self.sum(|verb, _| !READS.contains(&verb))
+        self.sum(is_write)
     }
 
     /// Those that only look.
     pub fn reads(&self) -> u64 {
-        self.sum(|verb, _| READS.contains(&verb))
+        self.sum(|verb, resource| !is_write(verb, resource))
     }
 
     /// Those of one verb and one resource, such as `patch` and `llmdeployments/status`.
