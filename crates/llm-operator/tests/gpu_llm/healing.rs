@@ -68,7 +68,9 @@ async fn a_crash_restarts_in_place() {
         1
     );
     space
-        .wait("has restarted", "llm", |pod: &Pod| restarts(pod) > restarts(&before))
+        .wait("has restarted", "llm", |pod: &Pod| {
+            restarts(pod) > restarts(&before)
+        })
         .await;
     let loaded = testkit::until("the model is loaded again", crate::common::PATIENCE, async || {
         (journal(bed, &space).loads("tinyllama:latest") >= 2).then_some(())
