@@ -171,7 +171,9 @@ impl Keeper {
     }
 
     async fn round(&self, seen: &Snapshot) -> Result<Round, KeepError> {
-        if matches!(seen.api_service, Seen::Absent) && !seen.wanted {
+        // Nothing is made before it is known whose the API is.
+        let unknown = matches!(seen.api_service, Seen::Unknown);
+        if unknown || (matches!(seen.api_service, Seen::Absent) && !seen.wanted) {
             return Ok(Round::Wait);
         }
         match &seen.front_proxy {
