@@ -113,5 +113,5 @@ async fn the_documentation_names_the_version_that_is_tested() {
         section.contains(&format!("tested on {tested}")),
         "tested on {tested}, but README says: {section}"
     );
-    assert!(section.contains("1.33 and later are supported"), "{section}");
+    assert!(section.contains("1.30 and later"), "{section}");
 }

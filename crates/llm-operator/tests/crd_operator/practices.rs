@@ -94,10 +94,7 @@ async fn the_best_practices_are_kept() {
 
     let log = operator.process.log();
     for kind in ["Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"] {
-        let decided = format!(
-            "created kind=\"{kind}\" name=\"chat\" namespace=\"{}\"",
-            space.namespace
-        );
+        let decided = format!("created child_kind=\"{kind}\" child=\"chat\"");
         let told = log.lines().filter(|line| line.contains(&decided)).count();
         assert_eq!(told, 1, "{decided}: {log}");
     }

@@ -75,9 +75,10 @@ pub(super) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// The verb as the API server's audit log names it.
+    /// The verb as the API server's audit log names it; `review` for a question about rights, of which nothing is kept.
     pub(super) fn verb(&self) -> &'static str {
         match self.method {
+            "POST" if self.path.ends_with("reviews") => "review",
             "POST" => "create",
             "PUT" => "update",
             "PATCH" => "patch",
@@ -194,6 +195,12 @@ mod tests {
             ("GET", "/apis/apps/v1", false, "get"),
             ("GET", "/version", false, "get"),
             ("POST", "/api/v1/namespaces/a/pods", false, "create"),
+            (
+                "POST",
+                "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                false,
+                "review",
+            ),
             ("PATCH", "/api/v1/namespaces/a/pods/x", false, "patch"),
         ] {
             assert_eq!(seen(method, path, watch).verb(), verb, "{method} {path}");
