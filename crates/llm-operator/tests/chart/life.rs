@@ -4,27 +4,9 @@ use serde_json::json;
 
 use crate::{
     bed::{TURN, cluster, kubectl, left_overs, run_helm, says, try_helm},
-    common::{repository_file, root},
+    common::{leftovers::FINALIZED, repository_file, root},
     rendered::text,
 };
-
-/// Of each kind with a finalizer of the operator one, and a finalizer of somebody else beside it.
-const FINALIZED: &str = "
-apiVersion: premlabs.io/v1alpha1
-kind: AutoNodeLabeler
-metadata: {name: left, namespace: NAMESPACE, finalizers: [premlabs.io/node-labels, example.com/other]}
-spec: {matchExpression: {key: a, operator: Exists}, labels: {b: c}}
----
-apiVersion: infra.example.com/v1
-kind: NvidiaGpuLlm
-metadata: {name: left, namespace: NAMESPACE, finalizers: [infra.example.com/gpu-llm, example.com/other]}
-spec: {action: install, llmName: left}
----
-apiVersion: components.platform.opendatahub.io/v1alpha1
-kind: Llmd
-metadata: {name: default-llm-d, finalizers: [components.platform.opendatahub.io/llm-d-releases, example.com/other]}
-spec: {}
-";
 
 /// What an operator makes where its numbers are asked for; in `NAMESPACE`.
 const API: &str = "

@@ -15,25 +15,10 @@ use kube::{
 use serde::de::DeserializeOwned;
 use testkit::Cluster;
 
-use crate::{common::PATIENCE, make, text};
-
-/// Of each kind with a finalizer of the operator one, and a finalizer of somebody else beside it.
-const LEFT: &str = "
-apiVersion: premlabs.io/v1alpha1
-kind: AutoNodeLabeler
-metadata: {name: left, namespace: default, finalizers: [premlabs.io/node-labels, example.com/other]}
-spec: {matchExpression: {key: a, operator: Exists}, labels: {b: c}}
----
-apiVersion: infra.example.com/v1
-kind: NvidiaGpuLlm
-metadata: {name: left, namespace: default, finalizers: [infra.example.com/gpu-llm, example.com/other]}
-spec: {action: install, llmName: left}
----
-apiVersion: components.platform.opendatahub.io/v1alpha1
-kind: Llmd
-metadata: {name: default-llm-d, finalizers: [components.platform.opendatahub.io/llm-d-releases, example.com/other]}
-spec: {}
-";
+use crate::{
+    common::{PATIENCE, leftovers::FINALIZED},
+    make, text,
+};
 
 /// Only the other's finalizer is left; then that one goes too.
 async fn let_go<K>(resources: &Api<K>, name: &str)
@@ -90,7 +75,10 @@ async fn the_operator_is_installed_and_removed() {
     );
 
     // No operator runs here, so whoever removes it must let go of what waits for it.
-    cluster.apply_yaml(LEFT).await.unwrap();
+    cluster
+        .apply_yaml(&FINALIZED.replace("NAMESPACE", "default"))
+        .await
+        .unwrap();
     run("undeploy").await;
     assert_eq!(deployments.get_opt("llm-operator").await.unwrap(), None);
     let labelers: Api<AutoNodeLabeler> = Api::default_namespaced(client.clone());
