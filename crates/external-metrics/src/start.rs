@@ -278,6 +278,7 @@ async fn follow_settings(
 ) {
     loop {
         let seen = map.borrow_and_update().clone();
+        let refused = matches!(seen, Seen::Refused(_));
         let read = match seen {
             Seen::Unknown => None,
             Seen::Refused(why) => Some(Err(why)),
@@ -291,7 +292,10 @@ async fn follow_settings(
         };
         if let Some(read) = read {
             told.send_replace(Some(read.as_ref().map(drop).map_err(Clone::clone)));
-            service.set_settings(read.ok().map(Arc::new));
+            // Who may no longer read them knows nothing against those that were read.
+            if !refused {
+                service.set_settings(read.ok().map(Arc::new));
+            }
         }
         if map.changed().await.is_err() {
             return;

@@ -5,6 +5,7 @@ use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
+use testkit::plane::proxy::{Fault, Matching};
 
 use crate::common::{
     self, Replica, SERVICE, SYSTEM, api_service, api_services, eventually, operator_access, run,
@@ -70,6 +71,42 @@ fn another_adapter_is_left_alone_and_followed_when_it_goes() {
         assert_eq!(after.metadata.generation, generation);
         assert_eq!(after.spec.unwrap().service, before.spec.clone().unwrap().service);
         assert!(!is_touched(&before));
+    });
+}
+
+/// An API server that has just started does not know its roles yet: it refuses what it allows.
+#[test]
+fn a_refusal_that_passes_takes_nothing_away() {
+    run(async {
+        let (cluster, _, _turn) = turn().await;
+        let proxy = cluster.fault_proxy().await.unwrap();
+        let access = operator_access(cluster).await.through(&proxy.url());
+        let replica = Replica::leader(access.client().await.unwrap()).await;
+        replica.wait_available().await;
+        answered(cluster).await;
+        let mut standing = replica.api.standing();
+        standing.mark_unchanged();
+
+        let refusal = Fault::Status {
+            status: 403,
+            retry_after: None,
+        };
+        for path in ["/secrets", "/services", "/apiservices", "/configmaps"] {
+            proxy.order(2, Matching::method("GET").path(path), refusal.clone());
+        }
+        proxy.cut_watches();
+        let met = async || (proxy.pending() == 0).then_some(());
+        eventually("the refusals", met).await;
+        // A new connection of the API server, whose front proxy has to be known still.
+        let told = common::kubectl(
+            cluster,
+            &["get", "--raw", "/apis/external.metrics.k8s.io/v1beta1"],
+        );
+        told.await.unwrap();
+        answered(cluster).await;
+        eventually("the watches", async || (proxy.open_watches() >= 4).then_some(())).await;
+        assert!(!standing.has_changed().unwrap(), "{:?}", *standing.borrow());
+        replica.end().await;
     });
 }
 

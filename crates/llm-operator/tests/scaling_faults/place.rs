@@ -82,7 +82,20 @@ impl Place {
         let (worked, said) = self.space.kubectl(&["get", "--raw", &path]).await;
         let list: Option<Value> = serde_json::from_str(&said).ok().filter(|_| worked);
         let number = list.as_ref().and_then(|list| list["items"][0]["value"].as_str());
-        number.map(ToOwned::to_owned).ok_or(said)
+        match number {
+            Some(number) => Ok(number.to_owned()),
+            None => Err(format!("{said}; the API: {}", self.standing().await)),
+        }
+    }
+
+    /// What the API server thinks of the API of external metrics.
+    async fn standing(&self) -> String {
+        let conditions = "jsonpath={.status.conditions}";
+        let name = "v1beta1.external.metrics.k8s.io";
+        self.space
+            .kubectl(&["get", "apiservices", name, "-o", conditions])
+            .await
+            .1
     }
 }
 
