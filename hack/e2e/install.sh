@@ -1,13 +1,16 @@
-# The operator by image and manifest, as `make deploy` does it.
+# The operator by its chart, as docs/install.md says, in a namespace of Pod Security level restricted.
 # shellcheck shell=bash
 
 install_operator() {
   step "install"
-  must "make deploy" make --no-print-directory deploy IMG="$IMG" KUBECTL="$KUBECTL"
+  k create namespace llm-system >/dev/null
+  k label namespace llm-system pod-security.kubernetes.io/enforce=restricted >/dev/null
+  must "helm install" helm_install
   must "definitions are established" k wait --for=condition=Established --timeout=60s \
     crd/llmmodels.llm.example.com crd/llmdeployments.llm.example.com \
     crd/aideployments.premlabs.io crd/aimodelmaps.premlabs.io crd/autonodelabelers.premlabs.io \
-    crd/nvidiagpullms.infra.example.com crd/llmmodels.ai.example.com crd/modeldeployments.ai.example.com
+    crd/nvidiagpullms.infra.example.com crd/llmmodels.ai.example.com crd/modeldeployments.ai.example.com \
+    crd/llmds.components.platform.opendatahub.io
   must "both replicas are rolled out" k rollout status -n llm-system deployment/llm-operator --timeout="${TIMEOUT}s"
   check "two replicas are ready" equals 2 field llm-system deployment/llm-operator '{.status.readyReplicas}'
   must "one replica leads" within 30 leads
@@ -19,6 +22,33 @@ install_operator() {
   with_images <hack/e2e/client.yaml | k apply -n "$NS" -f - >/dev/null
   must "a client's Pod runs in the cluster" k wait -n "$NS" --for=condition=Ready --timeout="${TIMEOUT}s" pod/e2e-client
   check "the operator answers /healthz and /metrics" operator_pages
+}
+
+helm_install() {
+  release install --create-namespace "${IMAGE_VALUES[@]}"
+}
+
+# release VERB ARGUMENT...: Helm's verb on the operator's release, until all of it is done.
+release() {
+  local verb=$1
+  shift
+  set -- -n llm-system --wait --timeout "${TIMEOUT}s" "$@"
+  case $verb in
+    uninstall) "$HELM" uninstall llm-operator "$@" ;;
+    *) "$HELM" "$verb" llm-operator helm-charts/llm-operator "$@" ;;
+  esac
+}
+
+# IMG as values of the chart: repository, and tag or digest.
+image_values() {
+  local name=${IMG%@*}
+  if [ "$name" != "$IMG" ]; then
+    IMAGE_VALUES=(--set "image.repository=$name" --set "image.digest=${IMG##*@}")
+  elif [[ ${IMG##*/} == *:* ]]; then
+    IMAGE_VALUES=(--set "image.repository=${IMG%:*}" --set-string "image.tag=${IMG##*:}")
+  else
+    IMAGE_VALUES=(--set "image.repository=$IMG" --set image.tag=latest)
+  fi
 }
 
 leads() {
@@ -42,5 +72,6 @@ with_images() {
     -e "s|vllm/vllm-openai:v0.33.0|${E2E_VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}|" \
     -e "s|ollama/ollama:latest|${E2E_OLLAMA_IMAGE:-ollama/ollama:latest}|" \
     -e "s|ollama/ollama:0.17.4|${E2E_OLLAMA_IMAGE:-ollama/ollama:0.17.4}|" \
+    -e "s|traefik/whoami:v1.10|${E2E_WHOAMI_IMAGE:-traefik/whoami:v1.10}|" \
     -e "s|busybox:1.36|${E2E_BUSYBOX_IMAGE:-busybox:1.36}|"
 }

@@ -127,7 +127,9 @@ post_mortem() {
   k get llmdeployments.llm.example.com -A -o wide >&2 || true
   k get aideployments.premlabs.io,nvidiagpullms.infra.example.com -A -o wide >&2 || true
   k get llmmodels.ai.example.com,modeldeployments.ai.example.com,horizontalpodautoscalers -A -o wide >&2 || true
+  k get llmds.components.platform.opendatahub.io -o wide >&2 || true
   k get pods -A -l app.kubernetes.io/managed-by=llm-operator -o wide >&2 || true
+  "$HELM" list -A >&2 || true
   k logs -n llm-system -l app=llm-operator --tail=15 --prefix >&2 || true
 }
 
