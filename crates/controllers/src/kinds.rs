@@ -33,8 +33,6 @@ pub const INFRA_GROUP: &str = "infra.example.com";
 pub const INFRA_VERSION: &str = "v1";
 /// Kind, as in keys, owner references and Events.
 pub const NVIDIA_GPU_LLM: &str = "NvidiaGpuLlm";
-/// Keeps a resource with objects from going before them.
-pub const NVIDIA_GPU_LLM_FINALIZER: &str = "infra.example.com/gpu-llm";
 /// `<lower case kind>.<group>` of an `NvidiaGpuLlm`.
 pub(crate) const NVIDIA_GPU_LLM_LABEL: &str = "nvidiagpullm.infra.example.com";
 

@@ -16,6 +16,7 @@ pub mod data_science_cluster;
 pub mod decisions;
 mod dynamo_graph_deployment;
 pub mod families;
+pub mod finalizers;
 pub mod kinds;
 pub mod llm_deployment;
 pub mod llm_model;

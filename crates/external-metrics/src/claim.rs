@@ -9,7 +9,7 @@ use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::{APIService, A
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::names::{API_SERVICE, GROUP, VERSION};
+use crate::names::{API_SERVICE, GROUP, SERVICE, VERSION};
 
 /// Marks what is ours.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "llm-operator");
@@ -65,6 +65,11 @@ pub(crate) fn claim(existing: Option<&APIService>, place: &Place, bundle: &str) 
     if same { Claim::InPlace } else { Claim::Update }
 }
 
+/// Whether it belongs to the operator of this namespace, for whoever removes that one.
+pub fn is_ours(existing: &APIService, namespace: &str) -> bool {
+    holds(existing, namespace, SERVICE)
+}
+
 /// Who has it, if not we.
 pub(crate) fn holder(existing: &APIService, place: &Place) -> Option<String> {
     let service = existing.spec.as_ref().and_then(|spec| spec.service.as_ref());
@@ -73,12 +78,15 @@ pub(crate) fn holder(existing: &APIService, place: &Place) -> Option<String> {
     };
     let namespace = service.namespace.clone().unwrap_or_default();
     let name = service.name.clone().unwrap_or_default();
-    let leads_here = namespace == place.namespace && name == place.service;
-    if leads_here && is_labelled(existing) {
-        None
-    } else {
-        Some(format!("{namespace}/{name}"))
-    }
+    (!holds(existing, &place.namespace, &place.service)).then(|| format!("{namespace}/{name}"))
+}
+
+fn holds(existing: &APIService, namespace: &str, name: &str) -> bool {
+    let service = existing.spec.as_ref().and_then(|spec| spec.service.as_ref());
+    let leads_here = service.is_some_and(|service| {
+        service.namespace.as_deref() == Some(namespace) && service.name.as_deref() == Some(name)
+    });
+    leads_here && is_labelled(existing)
 }
 
 /// Whether the API server reaches what it leads to.
@@ -271,6 +279,19 @@ mod tests {
                 Claim::HeldBy(who.to_owned())
             );
         }
+    }
+
+    #[test]
+    fn whoever_removes_the_operator_takes_only_its_own() {
+        let led_to = |namespace: &str, name: &str| {
+            changed(|object| object["spec"]["service"] = json!({ "namespace": namespace, "name": name }))
+        };
+        assert!(is_ours(&led_to("llm-system", SERVICE), "llm-system"));
+        assert!(!is_ours(&led_to("other", SERVICE), "llm-system"));
+        assert!(!is_ours(&led_to("llm-system", "metrics"), "llm-system"));
+        let mut by_hand = led_to("llm-system", SERVICE);
+        by_hand.metadata.labels = None;
+        assert!(!is_ours(&by_hand, "llm-system"));
     }
 
     #[test]

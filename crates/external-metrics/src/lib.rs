@@ -20,8 +20,9 @@ mod tls;
 mod watching;
 
 pub use certificate::Lifetimes;
+pub use claim::is_ours;
 pub use decisions::{Decided, Decisions, Workload};
 pub use metrics::MetricsServer;
-pub use names::{API_SERVICE, KIND_LABEL, METRIC, NAME_LABEL};
+pub use names::{API_SERVICE, KIND_LABEL, METRIC, NAME_LABEL, SERVICE, certificate_of};
 pub use standing::Standing;
 pub use start::{ExternalMetrics, Options, StartError};

@@ -12,3 +12,10 @@ pub const KIND_LABEL: &str = "llm-operator.io/kind";
 pub const NAME_LABEL: &str = "llm-operator.io/name";
 /// The object that leads requests of this API to a Service. A cluster has one, so it has one adapter.
 pub const API_SERVICE: &str = "v1beta1.external.metrics.k8s.io";
+/// The Service of the operator's namespace that the API leads to, unless told otherwise.
+pub const SERVICE: &str = "llm-operator-external-metrics";
+
+/// The Secret with the certificate that is served behind a Service.
+pub fn certificate_of(service: &str) -> String {
+    format!("{service}-tls")
+}

@@ -23,7 +23,7 @@ use crate::claim::Place;
 use crate::decisions::Decisions;
 use crate::front_proxy::Settings;
 use crate::keeper::{Keeper, Kept, Watched};
-use crate::names::API_SERVICE;
+use crate::names::{API_SERVICE, SERVICE, certificate_of};
 use crate::server;
 use crate::service::Service;
 use crate::standing::{Standing, standing};
@@ -62,11 +62,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Wanted from the start; Service `llm-operator-external-metrics` with port 443 in that namespace, `0.0.0.0:6443` to listen on.
+    /// Wanted from the start; Service [`SERVICE`] with port 443 in that namespace, `0.0.0.0:6443` to listen on.
     pub fn new(namespace: impl Into<String>, lead: watch::Receiver<bool>) -> Self {
         Self {
             namespace: namespace.into(),
-            service: "llm-operator-external-metrics".to_owned(),
+            service: SERVICE.to_owned(),
             service_port: 443,
             listen: LISTEN,
             host: None,
@@ -205,7 +205,7 @@ fn kept(options: &Options, address: SocketAddr) -> Kept {
                 options.service_port
             },
         },
-        secret: format!("{}-tls", options.service),
+        secret: certificate_of(&options.service),
         host: options.host.clone(),
         lifetimes: options.lifetimes,
     }

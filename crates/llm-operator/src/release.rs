@@ -6,12 +6,8 @@
 
 use std::time::Duration;
 
-use api::{
-    infra_example_com::v1::NvidiaGpuLlm, opendatahub_io::components::v1alpha1::Llmd,
-    premlabs_io::v1alpha1::AutoNodeLabeler,
-};
-use controllers::{auto_node_labeler, kinds, llmd};
-use external_metrics::API_SERVICE;
+use controllers::finalizers::{Finalized, finalized};
+use external_metrics::{API_SERVICE, SERVICE, certificate_of, is_ours};
 use k8s_openapi::{
     api::{
         apps::v1::Deployment,
@@ -21,7 +17,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
 };
 use reconcile::{
     Metrics,
@@ -36,44 +32,10 @@ use crate::cli::ReleaseArgs;
 const DEPLOYMENT: &str = "llm-operator";
 /// Its Pods.
 const PODS: &str = "app=llm-operator";
-/// The Service that the API of external metrics leads to.
-const SERVICE: &str = "llm-operator-external-metrics";
-/// The certificate that it is served with.
-const CERTIFICATE: &str = "llm-operator-external-metrics-tls";
 /// How often Pods that end are looked for.
 const LOOK: Duration = Duration::from_millis(500);
 /// Somebody may change a resource between our look and our write.
 const ATTEMPTS: u32 = 10;
-
-/// A kind whose resources may have a finalizer of the operator.
-struct Finalized {
-    resource: ApiResource,
-    finalizer: &'static str,
-    /// Whether an operator of single namespaces serves it.
-    of_a_namespace: bool,
-}
-
-/// All of them.
-fn finalized() -> [Finalized; 3] {
-    let kind = |resource, finalizer, of_a_namespace| Finalized {
-        resource,
-        finalizer,
-        of_a_namespace,
-    };
-    [
-        kind(
-            ApiResource::erase::<NvidiaGpuLlm>(&()),
-            kinds::NVIDIA_GPU_LLM_FINALIZER,
-            true,
-        ),
-        kind(
-            ApiResource::erase::<AutoNodeLabeler>(&()),
-            auto_node_labeler::FINALIZER,
-            false,
-        ),
-        kind(ApiResource::erase::<Llmd>(&()), llmd::FINALIZER, false),
-    ]
-}
 
 /// Does it, and says on standard output what was done.
 pub fn main(args: &ReleaseArgs) -> Result<(), String> {
@@ -210,7 +172,7 @@ async fn remove_api(client: &Client, namespace: &str) -> Result<(), String> {
     let failed = |error: kube::Error| format!("APIService {API_SERVICE} cannot be removed: {error}");
     for _ in 0..ATTEMPTS {
         let found = apis.get_opt(API_SERVICE).await.map_err(failed)?;
-        let Some(found) = found.filter(|found| leads_here(found, namespace)) else {
+        let Some(found) = found.filter(|found| is_ours(found, namespace)) else {
             return Ok(());
         };
         let params = DeleteParams::default().preconditions(Preconditions {
@@ -228,26 +190,14 @@ async fn remove_api(client: &Client, namespace: &str) -> Result<(), String> {
     ))
 }
 
-/// Ours is what carries our label and leads to our Service.
-fn leads_here(api: &APIService, namespace: &str) -> bool {
-    let service = api.spec.as_ref().and_then(|spec| spec.service.as_ref());
-    let here = service.is_some_and(|service| {
-        service.namespace.as_deref() == Some(namespace) && service.name.as_deref() == Some(SERVICE)
-    });
-    here && api
-        .labels()
-        .get("app.kubernetes.io/managed-by")
-        .map(String::as_str)
-        == Some("llm-operator")
-}
-
 async fn remove_certificate(client: &Client, namespace: &str) -> Result<(), String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    match secrets.delete(CERTIFICATE, &DeleteParams::default()).await {
-        Ok(_) => say(&format!("Secret {namespace}/{CERTIFICATE} is removed")),
+    let certificate = certificate_of(SERVICE);
+    match secrets.delete(&certificate, &DeleteParams::default()).await {
+        Ok(_) => say(&format!("Secret {namespace}/{certificate} is removed")),
         Err(error) if is_absent(&error) => Ok(()),
         Err(error) => Err(format!(
-            "Secret {namespace}/{CERTIFICATE} cannot be removed: {error}"
+            "Secret {namespace}/{certificate} cannot be removed: {error}"
         )),
     }
 }

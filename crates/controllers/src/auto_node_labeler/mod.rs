@@ -20,5 +20,4 @@ pub mod terminate;
 pub mod view;
 pub mod watch;
 
-/// Keeps an `AutoNodeLabeler` until its labels are gone from the nodes.
-pub const FINALIZER: &str = "premlabs.io/node-labels";
+use crate::finalizers::AUTO_NODE_LABELER as FINALIZER;

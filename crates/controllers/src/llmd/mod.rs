@@ -35,10 +35,10 @@ pub mod wiring;
 
 use std::collections::BTreeMap;
 
+use crate::finalizers::LLMD as FINALIZER;
+
 /// The only name of an `Llmd`.
 pub const NAME: &str = "default-llm-d";
-/// Keeps an `Llmd` until its releases are gone.
-pub const FINALIZER: &str = "components.platform.opendatahub.io/llm-d-releases";
 /// Annotation whose new value asks for another try.
 pub const RETRY: &str = "llm-operator.io/retry";
 /// Label of everything that belongs to llm-d.

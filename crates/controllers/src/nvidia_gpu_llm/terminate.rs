@@ -17,7 +17,7 @@ use reconcile::{EventKind, Failure, ObjectKey, Outcome, PrunePolicy, finalizer};
 use super::{reconcile::NvidiaGpuLlmReconciler, status, verdict::Verdict};
 use crate::{apply::CLAIM, context::failure};
 
-pub(super) use crate::kinds::NVIDIA_GPU_LLM_FINALIZER as FINALIZER;
+pub(super) use crate::finalizers::NVIDIA_GPU_LLM as FINALIZER;
 
 /// Objects that do not go hold a deletion up for this long: more than a Pod's grace period is used for.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -100,11 +100,7 @@ fn the_script_knows_the_same_finalizers() {
     let script = repository_file("hack/release-finalizers.sh");
     let code = script.lines().filter(|line| line.starts_with("release "));
     let by_script: BTreeSet<&str> = code.map(|line| line.rsplit(' ').next().unwrap()).collect();
-    let known = [
-        controllers::kinds::NVIDIA_GPU_LLM_FINALIZER,
-        controllers::auto_node_labeler::FINALIZER,
-        controllers::llmd::FINALIZER,
-    ];
+    let known = controllers::finalizers::finalized().map(|kind| kind.finalizer);
     assert_eq!(by_script, BTreeSet::from(known));
 }
 
