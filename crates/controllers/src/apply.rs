@@ -4,9 +4,9 @@
 //! touched after an error, since what comes later needs what comes before.
 
 use kube::Resource;
-use reconcile::{Applied, Applier, ApplyError, DesiredObject, EventKind, PrunePolicy, apply::ChangeMade};
+use reconcile::{Applier, ApplyError, DesiredObject, EventKind, PrunePolicy, apply::ChangeMade};
 
-use crate::context::Context;
+use crate::{context::Context, scaling::tolerance};
 
 /// What the apply step did.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Done {
     pub ended: Vec<String>,
     /// Children that were no longer asked for and are deleted, as `Kind name`.
     pub pruned: Vec<String>,
+    /// An autoscaler was written, and stored without its tolerance.
+    pub tolerance_dropped: bool,
 }
 
 pub(crate) const CLAIM: &str = "PersistentVolumeClaim";
@@ -39,15 +41,16 @@ pub async fn apply(
     let mut done = Done::default();
     let mut refused = None;
     for object in objects {
-        let Applied { change, .. } = match applier.apply(object).await {
+        let now = match applier.apply(object).await {
             Err(error) if applier.has(object) && goes_on_without(object, &error) => {
                 refused = Some(error);
                 continue;
             }
             outcome => outcome?,
         };
+        done.tolerance_dropped |= now.written() && tolerance::is_dropped(object.kind(), &now.child);
         let name = || format!("{} {}", object.kind(), object.name());
-        match change {
+        match now.change {
             ChangeMade::Repaired => done.repaired.push(name()),
             ChangeMade::TakenOver => done.taken_over.push(name()),
             ChangeMade::Replaced => done.replaced.push(name()),

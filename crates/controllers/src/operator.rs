@@ -36,7 +36,7 @@ use crate::{
         reconcile::LlmdReconciler,
     },
     nvidia_gpu_llm::reconcile::NvidiaGpuLlmReconciler,
-    scaling::{CostWriter, Figures, MetricsApi, Pace, Scaling, Subjects, scale::ScaleWriter},
+    scaling::{CostWriter, Figures, MetricsApi, Pace, Scaling, Subjects, Tolerance, scale::ScaleWriter},
     serving_kind::{promised::Promises, reconcile::ServingReconciler},
 };
 
@@ -61,6 +61,8 @@ pub struct Options {
     pub identity: String,
     /// Where the external metrics API stands.
     pub metrics_api: watch::Receiver<MetricsApi>,
+    /// Whether the cluster's version does not rule out that autoscalers keep a tolerance of their own.
+    pub autoscaler_tolerance: bool,
     /// What installs charts; none where the operator may not touch what is outside its namespaces.
     pub helm: Option<HelmSetup>,
 }
@@ -97,11 +99,12 @@ impl Operator {
         );
         let scraping = CancellationToken::new();
         let scraper = Scraper::start(scraper::Options::default(), scraping.clone());
-        let promises = Promises::new(
-            Subjects::new(scraper, Figures::registered(metrics), Pace::default()),
-            options.metrics_api.clone(),
-            ScaleWriter::new(client.clone()),
-        );
+        let promises = Promises {
+            subjects: Subjects::new(scraper, Figures::registered(metrics), Pace::default()),
+            metrics_api: options.metrics_api.clone(),
+            scale: ScaleWriter::new(client.clone()),
+            tolerance: Tolerance::new(options.autoscaler_tolerance),
+        };
         let context = Arc::new(Context {
             applier: Applier::new(client.clone(), caches.children()),
             status: StatusWriter::new(client.clone()),
@@ -158,7 +161,7 @@ impl Operator {
             tokio::join!(
                 runner.run(stop.clone()),
                 scaling.run(stop.clone()),
-                self.follow_metrics_api(stop.clone()),
+                self.follow_carriers(stop.clone()),
                 self.resync(stop)
             )
         };
@@ -242,12 +245,15 @@ impl Operator {
         troubles.collect()
     }
 
-    /// Wakes whoever scales when another way has to carry the numbers.
-    async fn follow_metrics_api(&self, stop: CancellationToken) {
+    /// Wakes whoever scales when another way has to carry the numbers. Where the metrics API is unusable for good there is no
+    /// other way, and nothing to follow.
+    async fn follow_carriers(&self, stop: CancellationToken) {
         let mut metrics_api = self.options.metrics_api.clone();
+        let mut tolerance = self.context.promises.tolerance.follow();
         loop {
             tokio::select! {
                 changed = metrics_api.changed() => if changed.is_err() { return },
+                changed = tolerance.changed() => if changed.is_err() { return },
                 () = stop.cancelled() => return,
             }
             self.queue

@@ -3,8 +3,7 @@
 //! In: autoscalers as they are watched. Out: the few facts that decide whether a child's replicas are ours. Pure.
 
 use k8s_openapi::{
-    api::autoscaling::v2::{HPAScalingRules, HorizontalPodAutoscaler},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    api::autoscaling::v2::HorizontalPodAutoscaler, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use serving::labels;
 
@@ -21,8 +20,6 @@ pub struct Scaler {
     pub target: Option<(WorkloadKind, Box<str>)>,
     /// The uid of the resource for which we made it; `None`: it is somebody else's.
     pub made_for: Option<Box<str>>,
-    /// Kubernetes' tolerance, which would swallow one replica of ten and more, is off in both directions.
-    pub exact: bool,
     /// It never goes below this, unless somebody sets zero; Kubernetes' default is 1.
     pub least: i32,
     /// It never goes above this.
@@ -54,13 +51,11 @@ impl From<&HorizontalPodAutoscaler> for Scaler {
         let group = version.split_once('/').map_or("apps", |(group, _)| group);
         let counts = group == "apps" && meta.deletion_timestamp.is_none();
         let kind = WorkloadKind::named(&target.kind).filter(|_| counts);
-        let rules = spec.behavior.as_ref().map(|all| [&all.scale_up, &all.scale_down]);
         Self {
             namespace: meta.namespace.as_deref().unwrap_or_default().into(),
             name: meta.name.as_deref().unwrap_or_default().into(),
             target: kind.map(|kind| (kind, target.name.as_str().into())),
             made_for: made_for(meta),
-            exact: rules.is_some_and(|rules| rules.into_iter().all(|rules| exact(rules.as_ref()))),
             least: spec.min_replicas.unwrap_or(1),
             most: spec.max_replicas,
         }
@@ -77,11 +72,6 @@ fn made_for(meta: &ObjectMeta) -> Option<Box<str>> {
         .filter(|owner| owner.controller == Some(true))
         .map(|owner| owner.uid.as_str());
     controller.filter(|_| ours).map(Into::into).next()
-}
-
-fn exact(rules: Option<&HPAScalingRules>) -> bool {
-    let tolerance = rules.and_then(|rules| rules.tolerance.as_ref());
-    tolerance.is_some_and(|tolerance| tolerance.0 == "0")
 }
 
 #[cfg(test)]
@@ -125,22 +115,16 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_known_by_their_owner_and_by_what_was_stored() {
-        let ours = |tolerance: &str| {
-            let rules = serde_json::json!({"tolerance": tolerance});
-            let autoscaler: HorizontalPodAutoscaler = serde_json::from_value(serde_json::json!({
-                "metadata": {"name": "h", "labels": {"app.kubernetes.io/managed-by": "llm-operator"},
-                    "ownerReferences": [{"apiVersion": "a/v1", "kind": "K", "name": "chat", "uid": "1", "controller": true}]},
-                "spec": {"maxReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "chat"},
-                    "behavior": {"scaleUp": rules, "scaleDown": rules}},
-            }))
-            .unwrap();
-            Scaler::from(&autoscaler)
-        };
-        assert_eq!(ours("0").made_for.as_deref(), Some("1"));
-        assert!(ours("0").exact && !ours("100m").exact);
+    fn ours_are_known_by_their_owner() {
+        let ours: HorizontalPodAutoscaler = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "h", "labels": {"app.kubernetes.io/managed-by": "llm-operator"},
+                "ownerReferences": [{"apiVersion": "a/v1", "kind": "K", "name": "chat", "uid": "1", "controller": true}]},
+            "spec": {"maxReplicas": 5, "scaleTargetRef": {"kind": "Deployment", "name": "chat"}},
+        }))
+        .unwrap();
+        assert_eq!(Scaler::from(&ours).made_for.as_deref(), Some("1"));
         let theirs = scaler(&serde_json::json!({"kind": "Deployment", "name": "chat"}));
-        assert!(theirs.made_for.is_none() && !theirs.exact);
+        assert!(theirs.made_for.is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Whether the cluster is one that this operator knows.
+//! Whether the cluster is one that this operator knows, and what its version rules out.
 //!
-//! In: the version that the API server tells. Out: nothing, or one sentence with what is lost. It forbids nothing: most of what is
-//! used is older than the oldest version that is tested.
+//! In: the version that the API server tells. Out: a [`Cluster`], and one sentence with what is lost, if anything. It forbids nothing:
+//! most of what is used is older than the oldest version that is tested.
 
 use std::fmt;
 
@@ -11,6 +11,8 @@ use kube::Client;
 const OLDEST: Version = Version { major: 1, minor: 30 };
 /// The newest, for whose API the types are made.
 const NEWEST: Version = Version { major: 1, minor: 36 };
+/// The first whose autoscalers know a tolerance of their own, behind the gate `HPAConfigurableTolerance`.
+const AUTOSCALER_TOLERANCE: Version = Version { major: 1, minor: 33 };
 /// What is lost from a minor version on, below another one; the sources are Kubernetes' release notes.
 const LOST: [(u32, u32, &str); 5] = [
     (
@@ -53,25 +55,51 @@ impl fmt::Display for Version {
     }
 }
 
-/// Asks the cluster, and says in the log what there is to say.
-pub async fn tell(client: Client) {
-    match client.apiserver_version().await {
-        Ok(info) => {
-            tracing::info!(version = info.git_version, "the cluster's version");
-            if let Some(sentence) = remark(&info.major, &info.minor) {
-                tracing::warn!("{sentence}");
-            }
-        }
-        Err(error) => tracing::info!("the cluster does not tell its version: {error}"),
+impl Version {
+    /// Vendors write `30+` for a minor one. `None` when it is told in no way that is known.
+    fn read(major: &str, minor: &str) -> Option<Self> {
+        Some(Self {
+            major: number(major)?,
+            minor: number(minor)?,
+        })
     }
 }
 
-/// The sentence about a version; vendors write `30+` for a minor one. `None` when it is known, or told in no way that is.
-fn remark(major: &str, minor: &str) -> Option<String> {
-    let version = Version {
-        major: number(major)?,
-        minor: number(minor)?,
-    };
+/// What the version of a cluster says about what it can do. A version that is not known rules out nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Autoscalers may keep a tolerance of their own; whether they do is a matter of a feature gate.
+    pub autoscaler_tolerance: bool,
+}
+
+impl Cluster {
+    fn of(version: Option<Version>) -> Self {
+        Self {
+            autoscaler_tolerance: version.is_none_or(|version| version >= AUTOSCALER_TOLERANCE),
+        }
+    }
+}
+
+/// Asks the cluster, and says in the log what there is to say.
+pub async fn ask(client: &Client) -> Cluster {
+    match client.apiserver_version().await {
+        Ok(info) => {
+            tracing::info!(version = info.git_version, "the cluster's version");
+            let version = Version::read(&info.major, &info.minor);
+            if let Some(sentence) = version.and_then(remark) {
+                tracing::warn!("{sentence}");
+            }
+            Cluster::of(version)
+        }
+        Err(error) => {
+            tracing::info!("the cluster does not tell its version: {error}");
+            Cluster::of(None)
+        }
+    }
+}
+
+/// The sentence about a version; `None` when it is known.
+fn remark(version: Version) -> Option<String> {
     if version > NEWEST {
         return Some(format!(
             "the cluster is Kubernetes {version}, newer than {NEWEST}, the newest that this operator was made for: only stable APIs \
@@ -103,7 +131,25 @@ fn number(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::remark;
+    use super::{Cluster, Version};
+
+    fn remark(major: &str, minor: &str) -> Option<String> {
+        super::remark(Version::read(major, minor)?)
+    }
+
+    #[test]
+    fn the_version_rules_out_what_it_can() {
+        let tolerance = |minor| Cluster::of(Version::read("1", minor)).autoscaler_tolerance;
+        for (minor, expected) in [
+            ("30", false),
+            ("32+", false),
+            ("33", true),
+            ("36", true),
+            ("", true),
+        ] {
+            assert_eq!(tolerance(minor), expected, "{minor}");
+        }
+    }
 
     #[test]
     fn a_version_that_is_known_needs_no_word() {

@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     charts,
     cli::{LogFormat, RunArgs},
-    cluster_version, health, install, logging, metrics_api,
+    cluster_version::{self, Cluster},
+    health, install, logging, metrics_api,
     readiness::{CacheReport, Readiness, Role},
     scope::Scope,
 };
@@ -89,7 +90,6 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let client = connect(ClientOptions::default(), &metrics)
         .await
         .map_err(|error| error.to_string())?;
-    tokio::spawn(cluster_version::tell(client.clone()));
     let (leads, lead_known) = watch::channel(false);
     let metrics_api = metrics_api::serve(
         &args.external_metrics,
@@ -97,8 +97,8 @@ async fn run(args: RunArgs) -> Result<(), String> {
         (&args.lease_namespace, &scope),
         lead_known,
         stop.child_token(),
-    )
-    .await;
+    );
+    let (cluster, metrics_api) = tokio::join!(cluster_version::ask(&client), metrics_api);
     let process = Process {
         client,
         scope,
@@ -106,6 +106,7 @@ async fn run(args: RunArgs) -> Result<(), String> {
         readiness,
         leads,
         metrics_api,
+        cluster,
     };
     let outcome = lead(&args, &process, &stop).await;
     stop.cancel();
@@ -127,6 +128,7 @@ struct Process {
     leads: watch::Sender<bool>,
     /// Where the external metrics API stands.
     metrics_api: watch::Receiver<MetricsApi>,
+    cluster: Cluster,
 }
 
 /// Waits for the lease, works while it holds, and gives it back.
@@ -197,6 +199,7 @@ async fn work(
         readiness,
         leads,
         metrics_api,
+        cluster,
     } = process;
     tokio::select! {
         installed = Box::pin(install::definitions(client, &args.install)) => installed?,
@@ -213,6 +216,7 @@ async fn work(
         allow_protected_node_labels: args.allow_protected_node_labels,
         identity: identity.to_owned(),
         metrics_api: metrics_api.clone(),
+        autoscaler_tolerance: cluster.autoscaler_tolerance,
         helm: charts::setup(&args.helm, client, scope.installs_charts()).await?,
     };
     let operator = Arc::new(Operator::start(client, metrics, options));

@@ -28,6 +28,7 @@ mod subject;
 mod subjects;
 #[cfg(test)]
 pub(crate) mod test_bed;
+pub mod tolerance;
 pub mod transport;
 pub mod wake;
 mod world;
@@ -43,5 +44,6 @@ pub use pace::Pace;
 pub use run::Scaling;
 pub use subject::{MetricsSource, Subject};
 pub use subjects::Subjects;
+pub use tolerance::Tolerance;
 pub use transport::MetricsApi;
 pub use world::{Room, World};

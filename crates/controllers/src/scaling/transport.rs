@@ -54,16 +54,16 @@ impl Carrier {
     }
 }
 
-/// Chooses; `scaler`: the autoscaler that targets the workload, a person's before ours. `keeps_tolerance`: the API server is not known
-/// to drop the field without which an autoscaler swallows one replica of ten.
+/// Chooses; `scaler`: the autoscaler that targets the workload, a person's before ours. `keeps_tolerance`: see
+/// [`tolerance`](super::tolerance). Where it is not kept, no autoscaler of ours is asked for, whatever else is known.
 pub fn carrier(api: &MetricsApi, scaler: Option<&Scaler>, keeps_tolerance: bool) -> Carrier {
     match (scaler.filter(|scaler| scaler.made_for.is_none()), api) {
         (Some(theirs), _) => Carrier::Theirs(theirs.name.to_string()),
-        (None, MetricsApi::Unknown) => Carrier::Undecided,
         (None, MetricsApi::Unusable(why)) => Carrier::Scale(why.clone()),
-        (None, MetricsApi::Ours) if !keeps_tolerance => Carrier::Scale(
+        (None, _) if !keeps_tolerance => Carrier::Scale(
             "this API server does not know the tolerance of autoscalers, which would swallow one replica of ten and more".to_owned(),
         ),
+        (None, MetricsApi::Unknown) => Carrier::Undecided,
         (None, MetricsApi::Ours) => Carrier::Autoscaler,
     }
 }
@@ -78,7 +78,6 @@ mod tests {
             name: "h".into(),
             target: None,
             made_for: ours.then(|| "1".into()),
-            exact: true,
             least: 1,
             most: 4,
         }
@@ -95,6 +94,7 @@ mod tests {
             (&unusable, Some(false), true, None),
             (&MetricsApi::Ours, Some(false), true, None),
             (&MetricsApi::Unknown, Some(true), true, None),
+            (&MetricsApi::Unknown, Some(true), false, Some(Transport::Scale)),
         ] {
             let scaler = ours.map(scaler);
             let carrier = carrier(api, scaler.as_ref(), keeps);

@@ -3,12 +3,9 @@
 //! In: a plan, the autoscalers of its workload, the decision on the board. Out: who carries the number, a status and conditions. It
 //! decides no number.
 
-use std::collections::HashSet;
-
 use api::shared::ScalingStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use parking_lot::Mutex;
-use reconcile::{ApplyError, ObjectKey, conditions::Finding};
+use reconcile::{ObjectKey, conditions::Finding};
 use serving::{
     catalogue::Catalogue,
     plan::{ScalingPlan, ServingPlan},
@@ -26,7 +23,7 @@ use crate::{
     context::Context,
     scaler::Scaler,
     scaling::{
-        Decided, Expectation, Latency, MetricsApi, Subject, Subjects,
+        Decided, Expectation, Latency, MetricsApi, Subject, Subjects, Tolerance,
         reasons::{ANOTHER_AUTOSCALER, LATENCY_OBSERVABLE, NOT_DECIDED, SCALING_ACTIVE, STOPPED},
         scale::ScaleWriter,
         status,
@@ -43,48 +40,20 @@ pub struct Promises {
     pub metrics_api: watch::Receiver<MetricsApi>,
     /// Sets replicas where no autoscaler can.
     pub scale: ScaleWriter,
-    /// Resources whose autoscaler was stored without its tolerance: the API server does not know it.
-    inexact: Mutex<HashSet<ObjectKey>>,
+    /// Whether an autoscaler of ours would be what we ask for.
+    pub tolerance: Tolerance,
 }
 
 impl Promises {
-    /// Nothing is promised yet.
-    pub fn new(subjects: Subjects, metrics_api: watch::Receiver<MetricsApi>, scale: ScaleWriter) -> Self {
-        Self {
-            subjects,
-            metrics_api,
-            scale,
-            inexact: Mutex::default(),
-        }
-    }
-
     /// Who carries the number of a plan that scales.
-    fn carrier(&self, key: &ObjectKey, scaler: Option<&Scaler>) -> Carrier {
-        let mut inexact = self.inexact.lock();
-        if scaler.is_some_and(|scaler| scaler.made_for.is_some() && !scaler.exact) {
-            inexact.insert(key.clone());
-        }
-        carrier(&self.metrics_api.borrow(), scaler, !inexact.contains(key))
-    }
-
-    /// Takes note when the API server has refused an autoscaler because it does not know the tolerance, as releases before 1.33 do:
-    /// from then on the number goes through `/scale`. Whether that is news.
-    pub fn is_refused(&self, key: &ObjectKey, error: &ApplyError) -> bool {
-        lacks_tolerance(error) && self.inexact.lock().insert(key.clone())
+    fn carrier(&self, scaler: Option<&Scaler>) -> Carrier {
+        carrier(&self.metrics_api.borrow(), scaler, self.tolerance.is_kept())
     }
 
     /// The resource is gone, or promises nothing any more.
     pub fn forget(&self, key: &ObjectKey) {
         self.subjects.remove(key);
-        self.inexact.lock().remove(key);
     }
-}
-
-fn lacks_tolerance(error: &ApplyError) -> bool {
-    let ApplyError::Invalid { kind, message, .. } = error else {
-        return false;
-    };
-    kind == "HorizontalPodAutoscaler" && message.contains(".tolerance: field not declared in schema")
 }
 
 /// A promise at the time of one reconcile.
@@ -113,7 +82,7 @@ pub fn promised<K: ServingKind>(
         promises.forget(key);
         return None;
     };
-    let carrier = scaling.active().then(|| promises.carrier(key, scaler));
+    let carrier = scaling.active().then(|| promises.carrier(scaler));
     let workload = context.caches.workload(K::WORKLOAD, &key.namespace, &plan.name);
     // The name is taken: nothing is decided about another resource's Pods.
     let foreign = workload.is_some_and(|child| !owned(&child, &plan.identity.uid));
@@ -269,22 +238,6 @@ mod tests {
 
     use super::*;
     use crate::scaling::test_bed::decided;
-
-    #[test]
-    fn an_autoscaler_that_is_refused_for_its_tolerance_is_told_from_others() {
-        let refused = |kind: &str, message: &str| ApplyError::Invalid {
-            kind: kind.to_owned(),
-            name: "chat".to_owned(),
-            message: message.to_owned(),
-        };
-        let words = "errors:\n  .spec.behavior.scaleUp.tolerance: field not declared in schema";
-        assert!(lacks_tolerance(&refused("HorizontalPodAutoscaler", words)));
-        assert!(!lacks_tolerance(&refused(
-            "HorizontalPodAutoscaler",
-            "spec.maxReplicas: Invalid value"
-        )));
-        assert!(!lacks_tolerance(&refused("Deployment", words)));
-    }
 
     /// What is set on a workload that is told `asked` while `wanted` are decided on.
     fn to_set(carrier: Carrier, idle: bool, wanted: u32, asked: i32) -> Option<u32> {

@@ -26,7 +26,7 @@ use crate::{
     apply::{Done, apply},
     context::{Context, News, after_error},
     scaler::Scaler,
-    scaling::{reasons::WAKING, scale::ScaleWrites as _},
+    scaling::{reasons::WAKING, scale::ScaleWrites as _, tolerance},
 };
 
 /// After this time a Pod of which the scheduler has said nothing is looked at again.
@@ -99,9 +99,12 @@ impl<K: ServingKind> Reconciler for ServingReconciler<K> {
             Ok(plan) => Some(make::<K>(context, plan, promised.as_ref(), scaler.as_deref()).await),
             Err(_) => None,
         };
-        if let Some(Err(error)) = &applied
-            && context.promises.is_refused(key, error)
-        {
+        if applied.as_ref().is_some_and(lacks_tolerance) {
+            // From now on no autoscaler is asked for, so this cannot come again and again.
+            context.promises.tolerance.lose();
+            if let Some(Ok(done)) = &applied {
+                done.tell(context, &*resource);
+            }
             return Ok(Next::RequeueAfter(Duration::ZERO));
         }
         let now = Timestamp::now();
@@ -156,6 +159,14 @@ async fn make<K: ServingKind>(
         set.map_err(|error| ApplyError::classify(K::WORKLOAD.as_str(), namespace, &plan.name, error))?;
     }
     Ok(done)
+}
+
+/// Whether an autoscaler of ours is not what we ask for, because this API server does not keep its tolerance.
+fn lacks_tolerance(applied: &Result<Done, ApplyError>) -> bool {
+    match applied {
+        Ok(done) => done.tolerance_dropped,
+        Err(error) => tolerance::is_refused(error),
+    }
 }
 
 /// The sentence about replicas that come back after there were none; that there are none is told by the state.

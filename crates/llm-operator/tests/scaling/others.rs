@@ -67,6 +67,44 @@ async fn a_persons_autoscaler_wins() {
     assert!(i64::from(lowest.end().await) >= desired.min(3), "it dipped");
 }
 
+/// What a person does to our autoscaler says nothing about the cluster: it is put back, and goes on carrying the number.
+#[tokio::test]
+async fn an_edit_of_its_tolerance_is_put_back() {
+    let space = bed().await.space("edited").await;
+    space.apply(&spec("LLMModel", "chat", promised())).await;
+    let scaled = Scaled {
+        space: &space,
+        kind: LLM_MODEL,
+        name: "chat",
+    };
+    scaled.wait("several", PATIENCE, several).await;
+    let before = scaled.autoscaler().await.unwrap().metadata.uid;
+    for edit in [
+        json!([{"op": "remove", "path": "/spec/behavior/scaleUp/tolerance"}, {"op": "remove", "path": "/spec/behavior/scaleDown/tolerance"}]),
+        json!([{"op": "replace", "path": "/spec/behavior/scaleUp/tolerance", "value": "200m"}]),
+    ] {
+        let edit = edit.to_string();
+        let (worked, said) = space
+            .kubectl(&["patch", "hpa", "chat", "--type", "json", "-p", &edit])
+            .await;
+        assert!(worked, "{said}");
+        let back = space
+            .wait("as it was", "chat", |one: &HorizontalPodAutoscaler| {
+                let behavior = one.spec.behavior.as_ref().unwrap();
+                [&behavior.scale_up, &behavior.scale_down]
+                    .into_iter()
+                    .all(|rules| {
+                        let tolerance = rules.as_ref().and_then(|rules| rules.tolerance.as_ref());
+                        tolerance.is_some_and(|tolerance| tolerance.0 == "0")
+                    })
+            })
+            .await;
+        assert_eq!(back.metadata.uid, before, "it was never away");
+    }
+    let status = scaled.wait("several", PATIENCE, several).await;
+    assert_eq!(status["scaling"]["transport"], "Metric", "{status}");
+}
+
 /// Engines that do not answer are not taken away, whatever they may do; it is told how many and why, and passes.
 #[tokio::test]
 async fn nobody_is_taken_away_blindly() {

@@ -20,4 +20,5 @@ mod adapter;
 mod deaths;
 mod place;
 mod rest;
+mod tolerance;
 mod zero;

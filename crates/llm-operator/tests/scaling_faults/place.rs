@@ -1,7 +1,7 @@
 //! A cluster of its own, with an operator that serves external metrics to it through a proxy.
 
 use serde_json::{Value, json};
-use testkit::{Cluster, NodeOptions, NodeSpec, node::Speed, plane::proxy::FaultProxy};
+use testkit::{Cluster, ClusterBuilder, NodeOptions, NodeSpec, node::Speed, plane::proxy::FaultProxy};
 
 use crate::{
     common::{EXTERNAL_METRICS, Operator, PATIENCE, Space, install, operator_access, spawn_operator},
@@ -21,11 +21,16 @@ pub struct Place {
 impl Place {
     /// A fresh one, without an operator.
     pub async fn new() -> Self {
+        Self::with(|cluster| cluster).await
+    }
+
+    /// A fresh one whose cluster is built in another way.
+    pub async fn with(change: impl FnOnce(ClusterBuilder) -> ClusterBuilder) -> Self {
         let options = NodeOptions {
             speed: Speed::loading(1000.0),
             ..NodeOptions::default()
         };
-        let cluster = Cluster::builder().audit().node_options(options);
+        let cluster = change(Cluster::builder().audit().node_options(options));
         let cluster = cluster
             .node(NodeSpec::h100("fast", 8))
             .node(NodeSpec::l4("slow-0", 8))
