@@ -34,7 +34,7 @@ NAMESPACES=("$NS" "$NS_STRICT" "$NS_BROKEN" "$NS_PREM" "$NS_GPU_LLM" "$NS_BY_NAM
 OTHER_MODEL=${E2E_OTHER_MODEL:-llama2:7b}
 PARTS=(serving security restarts rollout leadership diagnosis prem gpu-llm upgrade by-name llmd rest uninstall)
 
-for part in lib preflight install "${PARTS[@]}" gpu-llm-life llmd-charts; do
+for part in lib preflight install "${PARTS[@]}" gpu-llm-life llmd-charts as-built graph; do
   # shellcheck source=/dev/null
   source "hack/e2e/$part.sh"
 done

@@ -21,8 +21,11 @@ check_by_name() {
   check "the status tells what was chosen" prints 'tinyllama-1.1b in q4 on 1 x' by_name llmmodel.ai.example.com/tiny '{.status.sizing.explanation}'
   check_promise
   check_by_name_children
+  check_command "$NS_BY_NAME" "$(pod_of "$NS_BY_NAME" tiny)" engine
+  check_command "$NS_BY_NAME" assistant-0 engine
   check_decided_api
   check_less_is_promised
+  check_graph
   check_by_name_gone
 }
 
@@ -141,7 +144,7 @@ check_less_is_promised() {
 }
 
 check_by_name_gone() {
-  k delete modeldeployments,llmmodels.ai.example.com -n "$NS_BY_NAME" --all --timeout=60s >/dev/null
+  k delete "modeldeployments,llmmodels.ai.example.com$(graph_is_ours && echo ,dynamographdeployments.nvidia.com)" -n "$NS_BY_NAME" --all --timeout=60s >/dev/null
   check "nothing is left, claims neither" within 120 nothing \
     k get "$CHILDREN,statefulsets,horizontalpodautoscalers" -n "$NS_BY_NAME" -o name
   metric_api_is_ours || return 0

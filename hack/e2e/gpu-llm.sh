@@ -16,6 +16,8 @@ check_gpu_llm() {
   check "Ollama pulled the model in the Pod" prints 'success' gpu_llm_log pull-model
   check "in a namespace that refuses Pods below level restricted" prints 'violates PodSecurity "restricted' \
     eval 'k run -n "$NS_GPU_LLM" plain --image=busybox:1.36 2>&1 || true'
+  check_as_built "$NS_GPU_LLM" "manifest-controller/nvidia-gpu-llm-cr.yaml" < <(gpu_llm_yaml tinyllama-demo)
+  check_command "$NS_GPU_LLM" gpu-llm-pod ollama
   talk_to_gpu_llm
   check_gpu_llm_prompts
   check_gpu_llm_sandbox
@@ -67,13 +69,14 @@ check_gpu_llm_report() {
 }
 
 # A resource of the overlay; without GPUs in the cluster it asks for none, and the image is the caller's.
-gpu_llm_apply() { # NAME [MODEL]
+gpu_llm_apply() { gpu_llm_yaml "$@" | k apply -n "$NS_GPU_LLM" -f -; }
+gpu_llm_yaml() { # NAME [MODEL]
   local gpu='n' image='n' model='n'
   [ "$GPUS" -gt 0 ] || gpu='s/^  gpuCount: .*/  gpuCount: 0/'
   [ -z "${E2E_OLLAMA_IMAGE:-}" ] || image="s|^  llmName: .*|&\n  image: $E2E_OLLAMA_IMAGE|"
   [ -z "${2:-}" ] || model="s|^  model: .*|  model: $2|"
   k kustomize --load-restrictor=LoadRestrictionsNone config/e2e/gpu-llm | sed -e "$gpu" -e "$image" -e "$model" |
-    awk -v name="  name: $1" 'BEGIN {RS = ORS = "---\n"} index($0, name "\n")' | k apply -n "$NS_GPU_LLM" -f -
+    awk -v name="  name: $1" 'BEGIN {RS = ORS = "---\n"} index($0, name "\n")'
 }
 
 # gpu_llm NAME JSONPATH

@@ -44,12 +44,13 @@ image_values() {
   local name=${IMG%@*}
   if [ "$name" != "$IMG" ]; then
     IMAGE_VALUES=(--set "image.repository=$name" --set "image.digest=${IMG##*@}")
-  elif [[ ${IMG##*/} == *:* ]]; then
-    IMAGE_VALUES=(--set "image.repository=${IMG%:*}" --set-string "image.tag=${IMG##*:}")
   else
-    IMAGE_VALUES=(--set "image.repository=$IMG" --set image.tag=latest)
+    IMAGE_VALUES=(--set "image.repository=$(repository "$IMG")" --set-string "image.tag=$(tag "$IMG")")
   fi
 }
+# Of an image without a digest; a port before the path is no tag.
+repository() { if [[ ${1##*/} == *:* ]]; then echo "${1%:*}"; else echo "$1"; fi; }
+tag() { if [[ ${1##*/} == *:* ]]; then echo "${1##*:}"; else echo latest; fi; }
 
 leads() {
   local holder

@@ -1,4 +1,4 @@
-# prem-operator's kinds: a real Ollama as generic engine, LocalAI with a model map, labels on nodes.
+# prem-operator's kinds: a real Ollama as generic engine, LocalAI and vLLM with model maps, labels on nodes.
 # shellcheck shell=bash
 
 PREM_JSON='"model":"tinyllama-chat","prompt":"Say something.","max_tokens":8'
@@ -10,8 +10,9 @@ check_prem() {
   must "examples/test.yaml applies" prem_apply examples/test.yaml
   must "LocalAI with a model map applies" prem_apply examples/prem/localai-config.yaml
   must "Ollama as generic engine applies" prem_apply examples/prem/generic-ollama.yaml
-  local name
-  for name in simple embeddings ollama; do
+  must "vLLM with a model map applies" prem_apply config/e2e/prem/vllm.yaml
+  local name file
+  for name in simple embeddings ollama qwen; do
     must "AIDeployment $name is Ready" within "$TIMEOUT" prem_ready "$name"
   done
   k get aideployments,aimodelmaps -n "$NS_PREM" >&2
@@ -25,8 +26,14 @@ check_prem() {
   check "Ollama pulls a model" serving ollama ollama pull tinyllama
   check "Ollama answers" prints '"done":true' \
     ask "http://ollama.$NS_PREM:11434/api/generate" '{"model":"tinyllama","prompt":"Hello","stream":false}'
+  check "vLLM answers under its model's name" prints '"content"' \
+    ask "http://qwen.$NS_PREM:8000/v1/chat/completions" "{\"model\":\"Qwen/Qwen2.5-0.5B-Instruct\",$CHAT_JSON}"
+  for file in examples/test.yaml examples/prem/localai-config.yaml examples/prem/generic-ollama.yaml config/e2e/prem/vllm.yaml; do
+    check_as_built "$NS_PREM" "$file" < <(prem_yaml "$file")
+  done
+  for name in simple embeddings ollama qwen; do check_command "$NS_PREM" "$(prem_pod "$name")" serving; done
   check_model_map
-  for name in simple embeddings ollama; do check_prem_sandbox "$name"; done
+  for name in simple embeddings ollama qwen; do check_prem_sandbox "$name"; done
   check_removed_endpoint
   check_labeler
   k delete aideployments,aimodelmaps -n "$NS_PREM" --all >/dev/null
@@ -34,10 +41,13 @@ check_prem() {
 }
 
 # As the example is, but for a small cluster, and with the caller's images.
-prem_apply() {
+prem_apply() { prem_yaml "$1" | k apply -n "$NS_PREM" -f -; }
+prem_yaml() {
   with_images <"$1" | sed -e '/namespace: default/d' -e 's/cpu: 8$/cpu: 100m/' -e 's/memory: "3Gi"/memory: 256Mi/' \
+    -e "s|imageRepository: vllm/vllm-openai$|imageRepository: $(repository "${E2E_VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}")|" \
+    -e "s|imageTag: v0.33.0$|imageTag: $(tag "${E2E_VLLM_IMAGE:-vllm/vllm-openai:v0.33.0}")|" \
     -e "s|image: ollama/ollama$|image: ${E2E_OLLAMA_IMAGE:-ollama/ollama:latest}|" |
-    if [ "$GPUS" -gt 0 ]; then cat; else sed '/^    accelerator:$/,$d'; fi | k apply -n "$NS_PREM" -f -
+    if [ "$GPUS" -gt 0 ]; then cat; else sed '/^    accelerator:$/,$d'; fi
 }
 
 prem_ready() {
@@ -52,10 +62,14 @@ prem_state() {
 # serving NAME COMMAND...: run in the engine's container.
 serving() {
   local pod
-  pod=$(k get pods -n "$NS_PREM" -l "mlcontroller.premlabs.io/ai-deployment=$1" \
-    -o go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}{{"\n"}}{{end}}{{end}}' | awk 'NR == 1')
+  pod=$(prem_pod "$1")
   shift
   k exec -n "$NS_PREM" "$pod" -c serving -- "$@"
+}
+
+prem_pod() {
+  k get pods -n "$NS_PREM" -l "mlcontroller.premlabs.io/ai-deployment=$1" \
+    -o go-template='{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}{{"\n"}}{{end}}{{end}}' | awk 'NR == 1'
 }
 
 check_model_map() {

@@ -36,6 +36,10 @@ check_serving() {
     ask "http://tinyllama.$NS_STRICT:11434/v1/chat/completions" "{\"model\":\"tinyllama\",$CHAT_JSON}"
   check "ollama list knows the model" prints tinyllama inside "$NS_STRICT" "$(pod_of "$NS_STRICT" tinyllama)" ollama list
   check "ollama run answers" ollama_runs
+  check_as_built "$NS" "generic" < <(overlay generic)
+  check_as_built "$NS_STRICT" "vLLM and Ollama" < <(overlay engines)
+  check_command "$NS" "$(pod_of "$NS" chat-service)" engine
+  for name in qwen-7b tinyllama; do check_command "$NS_STRICT" "$(pod_of "$NS_STRICT" "$name")" engine; done
 }
 
 # The status turned Ready when the last Pod did; times of the API have whole seconds.

@@ -80,7 +80,9 @@ clean_up() {
     --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   k delete namespace "${NAMESPACES[@]}" --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   release uninstall >/dev/null 2>&1 || release uninstall --no-hooks >/dev/null 2>&1 || true
-  make --no-print-directory undeploy uninstall KUBECTL="$KUBECTL" >/dev/null 2>&1 || true
+  make --no-print-directory undeploy KUBECTL="$KUBECTL" >/dev/null 2>&1 ||
+    make --no-print-directory undeploy SKIP_RELEASE=1 KUBECTL="$KUBECTL" >/dev/null 2>&1 || true
+  make --no-print-directory uninstall KUBECTL="$KUBECTL" >/dev/null 2>&1 || true
   k delete crd -l "$STAND_IN" >/dev/null 2>&1 || true
   k delete namespace llm-system --ignore-not-found --timeout="${TIMEOUT}s" >/dev/null 2>&1 || true
   check "nothing is left in the cluster" nothing leftovers

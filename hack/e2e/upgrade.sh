@@ -42,9 +42,9 @@ others_of() {
   echo "$all $same"
 }
 
-# Pods of models, of all kinds, and how often their containers were started.
+# Pods of models, of all kinds, and how often their containers were started. The broken ones of the part diagnosis crash by themselves.
 served_pods() {
-  k get pods -A -l app.kubernetes.io/managed-by=llm-operator \
+  k get pods -A -l app.kubernetes.io/managed-by=llm-operator --field-selector "metadata.namespace!=$NS_BROKEN" \
     -o 'jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}'
 }
 
