@@ -164,8 +164,6 @@ deploy: ## Install the operator with IMG=registry/name:tag, and the definitions
 	$(KUBECTL) kustomize config/default | sed 's|image: llm-operator:v0.1.0$$|image: $(IMG)|' | $(KUBECTL) apply -f -
 
 .PHONY: undeploy
-undeploy: ## Remove the operator; the resources and their Pods stay
-	$(KUBECTL) delete --ignore-not-found --cascade=foreground -f config/manager/manager.yaml -f config/manager/pod_disruption_budget.yaml
-	KUBECTL="$(KUBECTL)" hack/release-external-metrics.sh
-	KUBECTL="$(KUBECTL)" hack/release-finalizers.sh
-	$(KUBECTL) delete --ignore-not-found -k config/rbac
+undeploy: ## Remove the operator; the resources and their Pods stay (docs/install.md has more)
+	@# The image of the Deployment unless a person names another.
+	@IMG='$(if $(filter file,$(origin IMG)),,$(IMG))' KUBECTL='$(KUBECTL)' SKIP_RELEASE='$(SKIP_RELEASE)' hack/undeploy.sh

@@ -22,24 +22,33 @@ pub struct Finalized {
     pub resource: ApiResource,
     /// Its finalizer.
     pub finalizer: &'static str,
-    /// Whether an operator of single namespaces serves it.
+    /// Whether its resources live in namespaces.
+    pub namespaced: bool,
+    /// Whether an operator with rights in single namespaces serves it.
     pub of_a_namespace: bool,
 }
 
 /// Every such kind.
 pub fn finalized() -> [Finalized; 3] {
-    let kind = |resource, finalizer, of_a_namespace| Finalized {
+    let kind = |resource, finalizer, namespaced, of_a_namespace| Finalized {
         resource,
         finalizer,
+        namespaced,
         of_a_namespace,
     };
     [
-        kind(ApiResource::erase::<NvidiaGpuLlm>(&()), NVIDIA_GPU_LLM, true),
+        kind(
+            ApiResource::erase::<NvidiaGpuLlm>(&()),
+            NVIDIA_GPU_LLM,
+            true,
+            true,
+        ),
         kind(
             ApiResource::erase::<AutoNodeLabeler>(&()),
             AUTO_NODE_LABELER,
+            true,
             false,
         ),
-        kind(ApiResource::erase::<Llmd>(&()), LLMD, false),
+        kind(ApiResource::erase::<Llmd>(&()), LLMD, false, false),
     ]
 }

@@ -126,6 +126,10 @@ pub struct ReleaseArgs {
     )]
     watch_namespace: Vec<String>,
 
+    /// Take the finalizers off in these namespaces, which the operator no longer watches, and nothing else: it goes on
+    #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
+    pub unwatched_namespace: Vec<String>,
+
     /// How long the operator's Pods may take to end
     #[arg(long, default_value = "1m", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,

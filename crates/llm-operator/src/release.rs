@@ -2,7 +2,7 @@
 //!
 //! In: a client that may do so, the operator's namespace, what it watched. Out: its Deployment at zero with no Pod left, none of its
 //! finalizers on any resource, no API of external metrics that leads to it. Resources, what serves them and finalizers of others
-//! stay. Doing it again changes nothing.
+//! stay. Doing it again changes nothing. In namespaces that the operator has left only the finalizers go, and it goes on.
 
 use std::time::Duration;
 
@@ -50,10 +50,19 @@ async fn release(args: &ReleaseArgs) -> Result<(), String> {
     let client = connect(ClientOptions::default(), &Metrics::new())
         .await
         .map_err(|error| error.to_string())?;
+    let kinds = finalized();
+    if !args.unwatched_namespace.is_empty() {
+        for kind in kinds.iter().filter(|kind| kind.namespaced) {
+            for namespace in &args.unwatched_namespace {
+                take_off(&client, kind, Some(namespace)).await?;
+            }
+        }
+        return Ok(());
+    }
     // First nobody is left who would put on again what is taken off.
     stop(&client, args).await?;
     let watched: Vec<&str> = args.watched().collect();
-    for kind in &finalized() {
+    for kind in &kinds {
         if watched.is_empty() {
             take_off(&client, kind, None).await?;
         } else if kind.of_a_namespace {

@@ -1,68 +1,33 @@
 //! The cluster of this program: a node on which the operator's image is the operator.
 
-use std::{os::unix::fs::PermissionsExt, path::PathBuf, process::Output, sync::OnceLock};
+use std::{process::Output, sync::OnceLock};
 
-use testkit::{Cluster, ImageEntry, ImageTable, NodeSpec};
+use testkit::{Cluster, ImageTable, NodeSpec};
 use tokio::sync::Mutex;
 
 use crate::{
-    common::PATIENCE,
+    common::{PATIENCE, image::OperatorImage},
     rendered::{helm, helm_path, text},
 };
 
 /// A cluster has one operator at a time.
 pub static TURN: Mutex<()> = Mutex::const_new(());
 
-/// Where the entry point finds what only this program knows.
-fn folder() -> &'static PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chart-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        folder
-    })
-}
-
-/// The image's entry point: the operator with its `ServiceAccount`'s token as the Pod has it mounted, at the Pod's address.
-fn entry_point() -> PathBuf {
-    let script = r#"#!/bin/sh
-set -eu
-cat >"$HOME/kubeconfig" <<END
-{"apiVersion": "v1", "kind": "Config", "current-context": "pod",
- "clusters": [{"name": "pod", "cluster": {"server": "$(cat FOLDER/server)", "certificate-authority": "$ACCOUNT/ca.crt"}}],
- "users": [{"name": "pod", "user": {"tokenFile": "$ACCOUNT/token"}}],
- "contexts": [{"name": "pod", "context": {"cluster": "pod", "user": "pod"}}]}
-END
-export KUBECONFIG="$HOME/kubeconfig" HELM=HELM_PROGRAM
-export HTTP_ADDRESS="$SIMULATED_POD_ADDRESS:8080" EXTERNAL_METRICS_ADDRESS="$SIMULATED_POD_ADDRESS:6443"
-exec OPERATOR "$@"
-"#;
-    let script = script
-        .replace("FOLDER", &folder().to_string_lossy())
-        .replace("HELM_PROGRAM", &helm_path().to_string_lossy())
-        .replace("OPERATOR", env!("CARGO_BIN_EXE_llm-operator"));
-    let path = folder().join("entry-point");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
+fn image() -> &'static OperatorImage {
+    static IMAGE: OnceLock<OperatorImage> = OnceLock::new();
+    IMAGE.get_or_init(|| OperatorImage::new("chart", helm_path()))
 }
 
 /// The cluster that all tests of this program share.
 pub async fn cluster() -> &'static Cluster {
     let cluster = testkit::shared(|| {
-        let entry_point = entry_point();
-        let mut entry = ImageEntry::commands(&[entry_point.to_str().unwrap(), "run"]);
-        // The arguments of a Pod are the operator's, as with the image of the Dockerfile.
-        entry.image.command = vec![entry.image.entrypoint.pop().unwrap()];
-        let account = "/var/run/secrets/kubernetes.io/serviceaccount";
-        entry.image.env.insert("ACCOUNT".to_owned(), account.to_owned());
         Cluster::builder()
             .node(NodeSpec::h100("gpu-0", 8))
-            .node_options(ImageTable::default().with("llm-operator", entry.user(65532)))
+            .node_options(ImageTable::default().with("llm-operator", image().entry()))
     })
     .await
     .unwrap();
-    std::fs::write(folder().join("server"), cluster.url()).unwrap();
+    image().serve_in(cluster);
     cluster
 }
 

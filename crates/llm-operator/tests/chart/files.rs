@@ -94,16 +94,6 @@ fn every_value_is_described() {
     assert!(output.status.success(), "{}", text(&output));
 }
 
-/// Who removes the operator by script takes off the same finalizers as `llm-operator release`.
-#[test]
-fn the_script_knows_the_same_finalizers() {
-    let script = repository_file("hack/release-finalizers.sh");
-    let code = script.lines().filter(|line| line.starts_with("release "));
-    let by_script: BTreeSet<&str> = code.map(|line| line.rsplit(' ').next().unwrap()).collect();
-    let known = controllers::finalizers::finalized().map(|kind| kind.finalizer);
-    assert_eq!(by_script, BTreeSet::from(known));
-}
-
 /// A packaged chart has what the folder has.
 /// Promises: S2-14
 #[test]

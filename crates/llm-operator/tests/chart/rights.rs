@@ -110,4 +110,12 @@ fn rights_of_the_removal_are_hooks() {
     );
     assert_eq!(job["spec"]["serviceAccountName"], "llm-operator-uninstall");
     assert!(has(&objects, "ServiceAccount", "llm-operator-uninstall"));
+    // Whatever waits for the operator can be let go of.
+    let rules = one(&objects, "ClusterRole", "llm-operator-uninstall")["rules"].clone();
+    for kind in controllers::finalizers::finalized() {
+        let (group, resource) = (kind.resource.group, kind.resource.plural);
+        let rule =
+            serde_json::json!({"apiGroups": [group], "resources": [resource], "verbs": ["list", "patch"]});
+        assert!(rules.as_array().unwrap().contains(&rule), "{resource}: {rules}");
+    }
 }

@@ -46,6 +46,27 @@ async fn the_chart_makes_what_kustomize_makes() {
     }
 }
 
+/// `make undeploy` lets go as the chart does: by the same Job, with the same rights.
+#[test]
+fn the_job_of_the_removal_is_the_chart_s() {
+    let files = ["config/uninstall/rights.yaml", "config/uninstall/job.yaml"].map(repository_file);
+    let by_make = objects(&files.join("\n---\n"));
+    let mut by_helm = rendered("llm-system", "{}");
+    by_helm.retain(|_, object| !object["metadata"]["annotations"]["helm.sh/hook"].is_null());
+    for object in by_helm.values_mut() {
+        object["metadata"].as_object_mut().unwrap().remove("annotations");
+    }
+    let by_helm = plain(by_helm);
+    assert_eq!(by_make.len(), 6, "{:?}", by_make.keys());
+    assert_eq!(
+        by_helm.keys().collect::<Vec<_>>(),
+        by_make.keys().collect::<Vec<_>>()
+    );
+    for (id, object) in &by_helm {
+        assert_eq!(object, &by_make[id], "{id:?}");
+    }
+}
+
 /// What kustomize reads is all that lies there: a new file is not forgotten.
 #[tokio::test]
 async fn every_file_is_listed() {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
 
 pub mod desk;
+pub mod image;
 pub mod leftovers;
 pub mod prem;
 pub mod scrape;

@@ -58,15 +58,14 @@ async fn each_keeps_what_it_has_set() {
     scene.wait_labels("a", &[("gpu", "h100"), ("tier", "lead")]).await;
     wait_reason(&other, "gpus", "Ready").await;
 
-    // Nobody takes the finalizer off in the namespace that left, so the documented script does.
-    let root = crate::common::root();
+    // Nobody takes the finalizer off in the namespace that left, so the documented command does.
     scene.space().delete::<AutoNodeLabeler>("gpus").await;
-    let script = tokio::process::Command::new(root.join("hack/release-finalizers.sh"))
-        .env("KUBECTL", cluster().await.kubectl_path())
+    let command = tokio::process::Command::new(env!("CARGO_BIN_EXE_llm-operator"))
+        .args(["release", "--unwatched-namespace"])
+        .arg(format!("elsewhere,{lease}"))
         .env("KUBECONFIG", cluster().await.kubeconfig())
-        .env("NAMESPACES", format!("elsewhere {lease}"))
         .output();
-    let output = script.await.unwrap();
+    let output = command.await.unwrap();
     assert!(output.status.success(), "{output:?}");
     scene.space().wait_gone::<AutoNodeLabeler>("gpus").await;
     let kept: AutoNodeLabeler = other.api().get("gpus").await.unwrap();

@@ -5,9 +5,8 @@ use k8s_openapi::{
     kube_aggregator::pkg::apis::apiregistration::v1::APIService,
 };
 use kube::Api;
-use testkit::Cluster;
 
-use crate::{make, text};
+use crate::{make, text, undeploy::with_image};
 
 const NAME: &str = "v1beta1.external.metrics.k8s.io";
 
@@ -35,25 +34,25 @@ metadata:
 
 #[tokio::test]
 async fn what_serves_external_metrics_comes_and_goes_with_the_operator() {
-    let cluster = Cluster::builder().start().await.unwrap();
+    let cluster = with_image("make-metrics").await;
     let kubeconfig = cluster.kubeconfig();
     let kubectl = format!("KUBECTL={}", cluster.kubectl_path().display());
-    let run = async |target: &str| {
-        let output = make(&[target, &kubectl], &[("KUBECONFIG", &kubeconfig)]).await;
-        assert!(output.status.success(), "make {target}: {}", text(&output));
+    let run = async |args: &[&str]| {
+        let output = make(&[args, &[&kubectl]].concat(), &[("KUBECONFIG", &kubeconfig)]).await;
+        assert!(output.status.success(), "make {args:?}: {}", text(&output));
     };
     let client = cluster.admin_client().await.unwrap();
     let services: Api<Service> = Api::namespaced(client.clone(), "llm-system");
     let secrets: Api<Secret> = Api::namespaced(client.clone(), "llm-system");
     let apis: Api<APIService> = Api::all(client);
 
-    run("deploy").await;
+    run(&["deploy"]).await;
     let service = services.get("llm-operator-external-metrics").await.unwrap();
     let ports = service.spec.unwrap().ports.unwrap();
     assert_eq!(ports[0].port, 443);
     cluster.apply_yaml(MADE).await.unwrap();
 
-    run("undeploy").await;
+    run(&["undeploy"]).await;
     assert_eq!(apis.get_opt(NAME).await.unwrap(), None);
     assert_eq!(
         services.get_opt("llm-operator-external-metrics").await.unwrap(),
@@ -70,6 +69,6 @@ async fn what_serves_external_metrics_comes_and_goes_with_the_operator() {
     // One of another adapter stays.
     let other = MADE.replace("managed-by: llm-operator", "managed-by: Helm");
     cluster.apply_yaml(&other).await.unwrap();
-    run("undeploy").await;
+    run(&["undeploy", "IMG=llm-operator:v0.1.0"]).await;
     assert!(apis.get_opt(NAME).await.unwrap().is_some());
 }

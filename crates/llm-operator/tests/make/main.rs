@@ -10,6 +10,7 @@ mod external_metrics;
 mod kind;
 mod run;
 mod targets;
+mod undeploy;
 
 use std::{path::Path, process::Output};
 

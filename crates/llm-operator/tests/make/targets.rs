@@ -18,6 +18,7 @@ use testkit::Cluster;
 use crate::{
     common::{PATIENCE, leftovers::FINALIZED},
     make, text,
+    undeploy::{left_overs, with_image},
 };
 
 /// Only the other's finalizer is left; then that one goes too.
@@ -37,13 +38,14 @@ where
 /// Promises: S1-15, S2-16, S4-8
 #[tokio::test]
 async fn the_operator_is_installed_and_removed() {
-    let cluster = Cluster::builder().start().await.unwrap();
+    let cluster = with_image("make-targets").await;
     let kubeconfig = cluster.kubeconfig();
     let kubectl = format!("KUBECTL={}", cluster.kubectl_path().display());
     let run = async |target: &str| {
         let args = [target, &kubectl, "IMG=example/llm-operator:test"];
         let output = make(&args, &[("KUBECONFIG", &kubeconfig)]).await;
         assert!(output.status.success(), "make {target}: {}", text(&output));
+        text(&output)
     };
     let client = cluster.admin_client().await.unwrap();
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
@@ -74,13 +76,17 @@ async fn the_operator_is_installed_and_removed() {
         "only when asked for"
     );
 
-    // No operator runs here, so whoever removes it must let go of what waits for it.
+    // After it nobody is left who would take them off.
     cluster
         .apply_yaml(&FINALIZED.replace("NAMESPACE", "default"))
         .await
         .unwrap();
-    run("undeploy").await;
-    assert_eq!(deployments.get_opt("llm-operator").await.unwrap(), None);
+    let said = run("undeploy").await;
+    assert!(
+        said.contains("AutoNodeLabeler default/left waits for nobody now"),
+        "{said}"
+    );
+    assert_eq!(left_overs(&cluster).await, Vec::<String>::new());
     let labelers: Api<AutoNodeLabeler> = Api::default_namespaced(client.clone());
     let models: Api<NvidiaGpuLlm> = Api::default_namespaced(client.clone());
     let_go(&labelers, "left").await;
@@ -97,7 +103,9 @@ async fn the_operator_is_installed_and_removed() {
     })
     .await
     .unwrap();
+    // There is no definition left to let go by, and that is no reason to fail.
     run("undeploy").await;
+    assert_eq!(left_overs(&cluster).await, Vec::<String>::new());
 }
 
 /// A definition of the same name that others have installed is neither overwritten nor deleted.
