@@ -5,6 +5,7 @@
 
 pub mod chaos;
 pub mod charts;
+pub mod manifests;
 pub mod node;
 pub mod operator;
 pub mod plane;

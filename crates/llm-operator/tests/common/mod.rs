@@ -22,33 +22,21 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, Resource, api::PostParams};
 use serde::de::DeserializeOwned;
-use testkit::{Access, Cluster, ClusterBuilder, NodeSpec, OperatorProcess};
+use testkit::{Access, Cluster, ClusterBuilder, NodeSpec, OperatorProcess, manifests};
 use tokio::sync::OnceCell;
 
 /// Where the operator runs, as shipped.
-pub const SYSTEM_NAMESPACE: &str = "llm-system";
+pub const SYSTEM_NAMESPACE: &str = manifests::NAMESPACE;
 /// Long enough for a loaded machine; a test that works ends much earlier.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A cluster with the definitions and roles installed, before any operator runs.
 pub async fn install(cluster: &Cluster, with_crds: bool) {
-    let root = root();
     let mut documents: Vec<String> = Vec::new();
     if with_crds {
         documents.extend(api::crds().iter().map(|crd| serde_json::to_string(crd).unwrap()));
     }
-    for file in [
-        "config/manager/namespace.yaml",
-        "config/rbac/service_account.yaml",
-        "config/rbac/cluster_role.yaml",
-        "config/rbac/cluster_role_binding.yaml",
-        "config/rbac/leader_election_role.yaml",
-        "config/rbac/external_metrics_role.yaml",
-        "config/rbac/metrics_auth_role.yaml",
-        "config/rbac/metrics_reader_role.yaml",
-    ] {
-        documents.push(std::fs::read_to_string(root.join(file)).unwrap());
-    }
+    documents.push(manifests::roles(&root()).unwrap());
     let text = documents.join("\n---\n");
     cluster.apply_yaml(&text).await.unwrap();
 }
@@ -65,10 +53,7 @@ pub fn repository_file(path: &str) -> String {
 
 /// What the operator may use: a token of the shipped service account, never admin.
 pub async fn operator_access(cluster: &Cluster) -> Access {
-    cluster
-        .service_account(SYSTEM_NAMESPACE, "llm-operator")
-        .await
-        .unwrap()
+    manifests::access(cluster).await.unwrap()
 }
 
 /// A running operator.

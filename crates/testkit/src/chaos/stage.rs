@@ -1,6 +1,5 @@
 //! Where it happens: a control plane, simulated nodes, definitions and roles as shipped, replicas of the operator.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +10,11 @@ use super::desk::Desk;
 use super::journal::Journal;
 use super::options::Options;
 use super::replica::Replica;
+use crate::manifests::{self, Definitions};
 use crate::node::{NodeOptions, NodeSpec, Speed};
 use crate::plane::{Cluster, ClusterError, Program};
 use crate::wait::until;
 
-/// The operator's own manifests.
-const MANIFESTS: [&str; 7] = [
-    "config/manager/namespace.yaml",
-    "config/rbac/service_account.yaml",
-    "config/rbac/cluster_role.yaml",
-    "config/rbac/cluster_role_binding.yaml",
-    "config/rbac/leader_election_role.yaml",
-    "config/rbac/external_metrics_role.yaml",
-    "config/rbac/metrics_auth_role.yaml",
-];
 /// GPUs of a node: room for all models also while nodes are away.
 pub const GPUS: u32 = 64;
 /// Pods of a node.
@@ -72,8 +62,9 @@ impl Stage {
         install(&cluster, options).await?;
         let desk = Desk::new(cluster.admin_client().await.map_err(|error| error.to_string())?);
         settle_namespaces(&desk).await?;
-        let access = cluster.service_account("llm-system", "llm-operator").await;
-        let access = access.map_err(|error| error.to_string())?;
+        let access = manifests::access(&cluster)
+            .await
+            .map_err(|error| error.to_string())?;
         let mut replicas = Vec::new();
         for number in 0..options.replicas {
             let identity = format!("operator-{number}");
@@ -146,14 +137,11 @@ impl Stage {
 
 async fn install(cluster: &Cluster, options: &Options) -> Result<(), String> {
     let mut documents = Vec::new();
-    for optional in [false, true] {
-        documents.push(definitions(&options.operator, optional).await?);
+    for which in [Definitions::Own, Definitions::Optional] {
+        let definitions = manifests::definitions(&options.operator, which).await;
+        documents.push(definitions.map_err(|error| error.to_string())?);
     }
-    for file in MANIFESTS {
-        let path = options.root.join(file);
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        documents.push(text);
-    }
+    documents.push(manifests::roles(&options.root).map_err(|error| error.to_string())?);
     for number in 0..NAMESPACES {
         let namespace =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": format!("chaos-{number}")}});
@@ -161,16 +149,6 @@ async fn install(cluster: &Cluster, options: &Options) -> Result<(), String> {
     }
     let applied = cluster.apply_yaml(&documents.join("\n---\n")).await;
     applied.map(drop).map_err(|error| error.to_string())
-}
-
-async fn definitions(operator: &Path, optional: bool) -> Result<String, String> {
-    let output = tokio::process::Command::new(operator)
-        .arg("crds")
-        .args(optional.then_some("--optional"))
-        .output()
-        .await
-        .map_err(|error| format!("{}: {error}; run `make chaos`", operator.display()))?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 async fn settle_namespaces(desk: &Desk) -> Result<(), String> {

@@ -8,18 +8,13 @@ use std::{path::Path, time::Duration};
 use engine_sim::Speed;
 use kube::Client;
 use serde_json::json;
-use testkit::{Access, Cluster, ClusterBuilder, NodeOptions, NodeSpec};
+use testkit::{
+    Access, Cluster, ClusterBuilder, NodeOptions, NodeSpec,
+    manifests::{self, Definitions},
+};
 
 use crate::{options::Plane, workload::NAMESPACE};
 
-/// The operator's own manifests.
-const MANIFESTS: [&str; 5] = [
-    "config/manager/namespace.yaml",
-    "config/rbac/service_account.yaml",
-    "config/rbac/cluster_role.yaml",
-    "config/rbac/cluster_role_binding.yaml",
-    "config/rbac/leader_election_role.yaml",
-];
 /// Pods per simulated node.
 const PODS_PER_NODE: u32 = 250;
 /// Probes run five times as often as written, so that Pods which are released together turn ready together.
@@ -67,8 +62,9 @@ impl Bed {
         let cluster = builder.start().await.map_err(|error| error.to_string())?;
         install(&cluster, operator).await?;
         let client = cluster.admin_client().await.map_err(|error| error.to_string())?;
-        let access = cluster.service_account("llm-system", "llm-operator").await;
-        let access = access.map_err(|error| error.to_string())?;
+        let access = manifests::access(&cluster)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(Self {
             cluster,
             client,
@@ -78,22 +74,12 @@ impl Bed {
 }
 
 async fn install(cluster: &Cluster, operator: &Path) -> Result<(), String> {
-    let crds = tokio::process::Command::new(operator)
-        .arg("crds")
-        .output()
-        .await
-        .map_err(|error| format!("{}: {error}; run `make bench`", operator.display()))?;
-    let mut yaml = String::from_utf8_lossy(&crds.stdout).into_owned();
-    for file in MANIFESTS {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("{file}: {error}; run the benchmark from the root of the repository"))?;
-        yaml.push_str("\n---\n");
-        yaml.push_str(&text);
-    }
-    yaml.push_str("\n---\n");
+    let definitions = manifests::definitions(operator, Definitions::Own).await;
+    let definitions = definitions.map_err(|error| error.to_string())?;
+    let roles = manifests::roles(Path::new(".")).map_err(|error| error.to_string())?;
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
-    yaml.push_str(&namespace.to_string());
-    let applied = cluster.apply_yaml(&yaml).await;
+    let documents = [definitions, roles, namespace.to_string()];
+    let applied = cluster.apply_yaml(&documents.join("\n---\n")).await;
     applied.map(drop).map_err(|error| error.to_string())
 }
 

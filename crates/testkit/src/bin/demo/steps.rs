@@ -3,27 +3,19 @@
 //! In: the repository's manifests and examples. Out: a cluster that serves them, or which step failed and why.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
 use engine_sim::Speed;
-use testkit::{Cluster, NodeOptions, NodeSpec, OperatorProcess};
+use testkit::{
+    Cluster, NodeOptions, NodeSpec, OperatorProcess,
+    manifests::{self, Definitions},
+};
 
 use super::{answer, by_name, kubectl::kubectl, progress::Progress, prompts, states};
 
-/// The manifests that are the operator's own.
-const MANIFESTS: [&str; 7] = [
-    "config/manager/namespace.yaml",
-    "config/rbac/service_account.yaml",
-    "config/rbac/cluster_role.yaml",
-    "config/rbac/cluster_role_binding.yaml",
-    "config/rbac/leader_election_role.yaml",
-    "config/rbac/external_metrics_role.yaml",
-    "config/rbac/metrics_auth_role.yaml",
-];
 /// Examples as `kubectl apply -f` takes them, each with its story.
 const EXAMPLES: [(&str, &str); 7] = [
     (
@@ -150,27 +142,18 @@ fn beside_this(name: &str) -> Result<PathBuf, String> {
 }
 
 async fn install(cluster: &Cluster, operator: &Path) -> Result<(), String> {
-    let crds = Command::new(operator)
-        .arg("crds")
-        .output()
-        .map_err(|error| error.to_string())?;
-    let mut yaml = String::from_utf8_lossy(&crds.stdout).into_owned();
-    for file in MANIFESTS {
-        let text = fs::read_to_string(file)
-            .map_err(|error| format!("{file}: {error}; run the demo from the root of the repository"))?;
-        yaml.push_str("\n---\n");
-        yaml.push_str(&text);
-    }
+    let definitions = manifests::definitions(operator, Definitions::Own).await;
+    let definitions = definitions.map_err(|error| error.to_string())?;
+    let roles = manifests::roles(Path::new(".")).map_err(|error| error.to_string())?;
     cluster
-        .apply_yaml(&yaml)
+        .apply_yaml(&[definitions, roles].join("\n---\n"))
         .await
         .map(drop)
         .map_err(|error| error.to_string())
 }
 
 async fn start_operator(cluster: &Cluster, binary: &Path) -> Result<(OperatorProcess, String), String> {
-    let access = cluster
-        .service_account("llm-system", "llm-operator")
+    let access = manifests::access(cluster)
         .await
         .map_err(|error| error.to_string())?;
     let kubeconfig = cluster.directory().join("operator.kubeconfig");

@@ -12,7 +12,10 @@ use std::{
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use testkit::plane::audit::Filter;
+use testkit::{
+    manifests::{self, Definitions},
+    plane::audit::Filter,
+};
 
 use super::kinds::{KINDS, Kind};
 use crate::{
@@ -48,11 +51,8 @@ pub struct Converged {
 /// Adds what a bare plane lacks: the definitions that belong to others on many clusters, a node with GPUs, and the
 /// service account without which no Pod is taken.
 pub async fn prepare(bed: &Bed, operator: &Path) -> Result<(), String> {
-    let crds = tokio::process::Command::new(operator)
-        .args(["crds", "--optional"])
-        .output()
-        .await
-        .map_err(|error| format!("{}: {error}", operator.display()))?;
+    let definitions = manifests::definitions(operator, Definitions::Optional).await;
+    let definitions = definitions.map_err(|error| error.to_string())?;
     let surroundings = [
         json!({
             "apiVersion": "v1",
@@ -65,8 +65,11 @@ pub async fn prepare(bed: &Bed, operator: &Path) -> Result<(), String> {
             "metadata": {"name": "h100", "labels": {"nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}},
         }),
     ];
-    let yaml = String::from_utf8_lossy(&crds.stdout).into_owned();
-    let documents = [yaml, surroundings[0].to_string(), surroundings[1].to_string()];
+    let documents = [
+        definitions,
+        surroundings[0].to_string(),
+        surroundings[1].to_string(),
+    ];
     let applied = bed.cluster.apply_yaml(&documents.join("\n---\n")).await;
     applied.map_err(|error| error.to_string())?;
     let capacity = json!({"nvidia.com/gpu": "8", "cpu": "192", "memory": "2000Gi", "pods": "250"});
