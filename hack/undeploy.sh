@@ -83,22 +83,23 @@ wait_for_job() {
 
 # Each Pod with what it does, or what it waits for.
 pods() {
-  "$KUBECTL" get pods -n "$SYSTEM" -l "$PODS" -o 'jsonpath={range .items[*]}  Pod {.metadata.name}: {.status.phase} '`
-    `'{.status.conditions[?(@.reason=="Unschedulable")].message}{.status.containerStatuses[0].state.waiting.reason}{"\n"}{end}'
+  local waits='{.status.conditions[?(@.reason=="Unschedulable")].message}{.status.containerStatuses[0].state.waiting.reason}'
+  "$KUBECTL" get pods -n "$SYSTEM" -l "$PODS" \
+    -o "jsonpath={range .items[*]}  Pod {.metadata.name}: {.status.phase} $waits{'\n'}{end}"
 }
 
 give_up() {
   {
-    echo "Events:"
-    "$KUBECTL" get events -n "$SYSTEM" -o 'jsonpath={range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | grep "^$JOB" || true
+    echo "Warnings:"
+    "$KUBECTL" get events -n "$SYSTEM" --field-selector=type=Warning -o 'jsonpath={range .items[*]}{.involvedObject.name}: {.message}{"\n"}{end}' | grep "^$JOB" || true
     echo "Log:"
     "$KUBECTL" logs -n "$SYSTEM" -l "$PODS" --tail=20 --prefix || true
   } >&2
-  say "nothing is removed, since the Job has not let go of what would wait for the operator. Its Events and log stand above.
-  The image $1 cannot be pulled: name one that can, make undeploy IMG=registry/llm-operator:tag
-  The Job cannot run at all: let go from this machine, and go on without it
+  say "nothing is removed, since the Job has not let go of what would wait for the operator; why, stands above.
+  If the image $1 cannot be pulled: name one that can, make undeploy IMG=registry/llm-operator:tag
+  If the Job cannot run at all: let go from this machine, and go on without it:
       cargo run -p llm-operator -- release --namespace $SYSTEM && make undeploy SKIP_RELEASE=1
-  The operator is to stay: make deploy brings back its replicas"
+  If the operator is to stay: make deploy IMG=registry/llm-operator:tag brings it back"
   exit 1
 }
 
