@@ -1,9 +1,12 @@
-//! `make undeploy` lets go by a Job in the operator's image; here what it says where that cannot be.
+//! `make undeploy` lets go by a Job in the operator's image: where that comes from, and what is said where it cannot be had.
 
 use std::path::Path;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
 use testkit::{Cluster, ImageEntry, ImageTable, NodeSpec};
 
 use crate::{common::image::OperatorImage, make, text};
@@ -15,6 +18,7 @@ pub async fn with_image(name: &str) -> Cluster {
     let images = ImageTable::default()
         .with("llm-operator", image.entry())
         .with("example/llm-operator", image.entry())
+        .with("example/private", image.entry().private())
         .with("example/broken", ImageEntry::commands(&broken).user(65532));
     let cluster = Cluster::builder()
         .node(NodeSpec::h100("gpu-0", 1))
@@ -36,6 +40,42 @@ pub async fn left_overs(cluster: &Cluster) -> Vec<String> {
     let all = text(&output);
     let ours = all.lines().filter(|line| line.contains("llm-operator"));
     ours.map(str::to_owned).collect()
+}
+
+/// A registry that asks for a password gives the Job's Pod what it gives the operator's.
+#[tokio::test]
+async fn the_job_is_pulled_as_the_operator_is() {
+    let cluster = with_image("make-private").await;
+    let kubeconfig = cluster.kubeconfig();
+    let kubectl = format!("KUBECTL={}", cluster.kubectl_path().display());
+    let deployed = make(
+        &["deploy", "IMG=example/private:test", &kubectl],
+        &[("KUBECONFIG", &kubeconfig)],
+    )
+    .await;
+    assert!(deployed.status.success(), "{}", text(&deployed));
+    let secret = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "registry", "namespace": "llm-system"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": "{\"auths\": {}}"},
+    });
+    cluster.apply_yaml(&secret.to_string()).await.unwrap();
+    let deployments: Api<Deployment> = Api::namespaced(cluster.admin_client().await.unwrap(), "llm-system");
+    let pod = serde_json::json!({
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"kubernetes.io/hostname": "gpu-0"},
+    });
+    let patch = Patch::Strategic(serde_json::json!({"spec": {"template": {"spec": pod}}}));
+    deployments
+        .patch("llm-operator", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+
+    let removed = make(&["undeploy", &kubectl], &[("KUBECONFIG", &kubeconfig)]).await;
+    assert!(removed.status.success(), "{}", text(&removed));
+    assert_eq!(left_overs(&cluster).await, Vec::<String>::new());
 }
 
 /// Where nobody can let go nothing is removed, and who reads on knows why, and how to go on.
