@@ -67,7 +67,8 @@ async fn the_job_is_pulled_as_the_operator_is() {
         "imagePullSecrets": [{"name": "registry"}],
         "nodeSelector": {"kubernetes.io/hostname": "gpu-0"},
     });
-    let patch = Patch::Strategic(serde_json::json!({"spec": {"template": {"spec": pod}}}));
+    // No Pod of the operator brings the image to the node before the Job's.
+    let patch = Patch::Strategic(serde_json::json!({"spec": {"replicas": 0, "template": {"spec": pod}}}));
     deployments
         .patch("llm-operator", &PatchParams::default(), &patch)
         .await
