@@ -59,23 +59,23 @@ impl StatusDecisions {
         let kinds = vec![
             (
                 LLM_DEPLOYMENT_LABEL,
-                watches.start_if(llm, numbers::<LLMDeployment>(&found)),
+                watches.part(llm).start(numbers::<LLMDeployment>(&found)),
             ),
             (
                 AI_DEPLOYMENT_LABEL,
-                watches.start_if(prem, numbers::<AIDeployment>(&found)),
+                watches.part(prem).start(numbers::<AIDeployment>(&found)),
             ),
             (
                 AI_LLM_MODEL_LABEL,
-                watches.start_if(ai, numbers::<LLMModel>(&found)),
+                watches.part(ai).start(numbers::<LLMModel>(&found)),
             ),
             (
                 MODEL_DEPLOYMENT_LABEL,
-                watches.start_if(ai, numbers::<ModelDeployment>(&found)),
+                watches.part(ai).start(numbers::<ModelDeployment>(&found)),
             ),
             (
                 DYNAMO_GRAPH_DEPLOYMENT_LABEL,
-                watches.start_if(ai, numbers::<DynamoGraphDeployment>(&found)),
+                watches.part(ai).start(numbers::<DynamoGraphDeployment>(&found)),
             ),
         ];
         Self {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use reconcile::{CacheSpec, Change, ObjectKey, WatchCache, Watches};
+use reconcile::{CacheSpec, Change, ObjectKey, WatchCache, cache::Part};
 use serving::catalogue::Catalogue;
 
 use super::roots::ServingRoots;
@@ -21,14 +21,14 @@ pub(crate) struct CatalogueCache {
 }
 
 impl CatalogueCache {
-    pub(super) fn start(watches: &mut Watches, namespace: &str, roots: ServingRoots, wanted: bool) -> Self {
+    pub(super) fn start(watches: &mut Part<'_>, namespace: &str, roots: ServingRoots) -> Self {
         let spec = CacheSpec::typed::<ConfigMap>(|map| Arc::new(read(map)))
             .in_namespace(namespace)
             .fields(&format!("metadata.name={CONFIG_MAP}"))
             .optional()
             .on_change(move |change| changed(change, &roots));
         Self {
-            cache: watches.start_if(wanted, spec),
+            cache: watches.start(spec),
             namespace: namespace.into(),
             builtin: Arc::new(Catalogue::builtin().clone()),
         }

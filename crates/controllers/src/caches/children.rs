@@ -11,8 +11,8 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use reconcile::{
-    CacheSpec, Child, MANAGED_BY_SELECTOR, RawObject, WatchCache, Watches,
-    cache::{ChildHead, ChildView},
+    CacheSpec, Child, MANAGED_BY_SELECTOR, RawObject, WatchCache,
+    cache::{ChildHead, ChildView, Part},
 };
 use serving::labels;
 
@@ -34,23 +34,23 @@ pub(super) struct Children {
 }
 
 impl Children {
-    pub(super) fn start(watches: &mut Watches, owners: &Owners, roots: &ServingRoots, wanted: bool) -> Self {
+    pub(super) fn start(watches: &mut Part<'_>, owners: &Owners, roots: &ServingRoots) -> Self {
         let facts = workload::deployment_facts;
         let deployments = CacheSpec::children::<Deployment>(facts).coalesce(pods::BURST);
         let facts = workload::stateful_set_facts;
         let stateful_sets = CacheSpec::children::<StatefulSet>(facts).coalesce(pods::BURST);
         Self {
-            deployments: watches.start_if(wanted, waking(deployments, owners, roots)),
-            stateful_sets: watches.start_if(wanted, waking(stateful_sets, owners, roots)),
+            deployments: watches.start(waking(deployments, owners, roots)),
+            stateful_sets: watches.start(waking(stateful_sets, owners, roots)),
             plain: vec![
-                watches.start_if(wanted, plain::<Service>(owners, roots)),
-                watches.start_if(wanted, plain::<NetworkPolicy>(owners, roots)),
-                watches.start_if(wanted, plain::<PodDisruptionBudget>(owners, roots)),
-                watches.start_if(wanted, plain::<PersistentVolumeClaim>(owners, roots)),
-                watches.start_if(wanted, plain::<Ingress>(owners, roots)),
-                watches.start_if(wanted, plain::<ConfigMap>(owners, roots)),
-                watches.start_if(wanted, plain::<HorizontalPodAutoscaler>(owners, roots)),
-                watches.start_if(wanted, plain::<Pod>(owners, roots).labels(&applied_pods())),
+                watches.start(plain::<Service>(owners, roots)),
+                watches.start(plain::<NetworkPolicy>(owners, roots)),
+                watches.start(plain::<PodDisruptionBudget>(owners, roots)),
+                watches.start(plain::<PersistentVolumeClaim>(owners, roots)),
+                watches.start(plain::<Ingress>(owners, roots)),
+                watches.start(plain::<ConfigMap>(owners, roots)),
+                watches.start(plain::<HorizontalPodAutoscaler>(owners, roots)),
+                watches.start(plain::<Pod>(owners, roots).labels(&applied_pods())),
             ],
         }
     }

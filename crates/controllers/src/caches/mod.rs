@@ -116,75 +116,79 @@ impl Caches {
         operator_namespace: &str,
     ) -> Self {
         let [llm, prem, infra, ai, llmd] = Family::ALL.map(|family| families.has(family));
-        let any = families.has_serving();
-        let deployments = watches.start_if(llm, roots::<LLMDeployment>());
-        let ai_models = watches.start_if(ai, roots::<ai::LLMModel>());
-        let model_deployments = watches.start_if(ai, roots::<ModelDeployment>());
+        let deployments = watches.part(llm).start(roots::<LLMDeployment>());
+        let ai_models = watches.part(ai).start(roots::<ai::LLMModel>());
+        let model_deployments = watches.part(ai).start(roots::<ModelDeployment>());
         let dynamo = roots::<DynamoGraphDeployment>().requires(&[
             "spec.model.name",
             "spec.model.placement.tensor_parallel_size",
             "spec.sla.max_latency_ms",
             "status.sizing",
         ]);
-        let dynamo_deployments = watches.start_if(ai, dynamo);
+        let dynamo_deployments = watches.part(ai).start(dynamo);
         let ai_deployments = CacheSpec::typed::<AIDeployment>(|object| object)
             .index(triggers::root_keys)
             .on_change(triggers::ai_deployment_changed);
-        let ai_deployments = watches.start_if(prem, ai_deployments);
-        let gpu_llms = watches.start_if(infra, roots::<NvidiaGpuLlm>());
+        let ai_deployments = watches.part(prem).start(ai_deployments);
+        let gpu_llms = watches.part(infra).start(roots::<NvidiaGpuLlm>());
         let serving = ServingRoots::default()
-            .with(&deployments, llm)
-            .with(&ai_deployments, prem)
-            .with(&gpu_llms, infra)
-            .with(&ai_models, ai)
-            .with(&model_deployments, ai)
-            .with(&dynamo_deployments, ai);
+            .with(&deployments)
+            .with(&ai_deployments)
+            .with(&gpu_llms)
+            .with(&ai_models)
+            .with(&model_deployments)
+            .with(&dynamo_deployments);
         let users = serving.clone();
         let models = CacheSpec::typed::<LLMModel>(|object| object)
             .index(triggers::claim_keys)
             .on_change(move |change| triggers::model_changed(change, &users));
-        let models = watches.start_if(llm, models);
+        let models = watches.part(llm).start(models);
         let users = serving.clone();
         let model_maps = CacheSpec::typed::<AIModelMap>(|object| object)
             .on_change(move |change| triggers::model_map_changed(change, &users));
-        let model_maps = watches.start_if(prem, model_maps);
+        let model_maps = watches.part(prem).start(model_maps);
         let owners = Owners::new(vec![
-            (llm, LLM_DEPLOYMENT, deployments.clone()),
-            (prem, AI_DEPLOYMENT, ai_deployments.clone()),
-            (prem, AI_MODEL_MAP, model_maps.clone()),
-            (infra, NVIDIA_GPU_LLM, gpu_llms.clone()),
-            (ai, AI_LLM_MODEL, ai_models.clone()),
-            (ai, MODEL_DEPLOYMENT, model_deployments.clone()),
-            (ai, DYNAMO_GRAPH_DEPLOYMENT, dynamo_deployments.clone()),
+            (LLM_DEPLOYMENT, deployments.clone()),
+            (AI_DEPLOYMENT, ai_deployments.clone()),
+            (AI_MODEL_MAP, model_maps.clone()),
+            (NVIDIA_GPU_LLM, gpu_llms.clone()),
+            (AI_LLM_MODEL, ai_models.clone()),
+            (MODEL_DEPLOYMENT, model_deployments.clone()),
+            (DYNAMO_GRAPH_DEPLOYMENT, dynamo_deployments.clone()),
         ]);
         let whole = *watches.namespaces() == Namespaces::All;
-        let pods = Pods::start(watches, &serving, any);
+        let data_science = (whole && llmd).then(|| DataScience::start(watches));
+        let llmds = watches.part(whole && llmd).start(llmds());
+        let mut named = watches.part(ai);
+        let catalogue = CatalogueCache::start(&mut named, operator_namespace, serving.clone());
+        let tokens = Tokens::start(&mut named, serving.clone());
+        let mut common = watches.part(families.has_serving());
+        let pods = Pods::start(&mut common, &serving);
         let waiting = serving.clone();
         let nodes = labels::nodes(manager, prem, move |change| {
             triggers::node_changed(change, &waiting)
         });
-        let nodes = watches.start_if(any, unless_whole(whole, nodes, MAY_READ_NODES, WITHOUT_NODES));
-        let labelers = labels::labelers(nodes.clone(), whole);
+        let nodes = common.start(unless_whole(whole, nodes, MAY_READ_NODES, WITHOUT_NODES));
         let classes = storage_classes(serving.clone());
         let classes = unless_whole(whole, classes, MAY_READ_CLASSES, WITHOUT_CLASSES);
         let claim_events = warnings("PersistentVolumeClaim", pods.clone(), serving.clone());
         Self {
-            data_science: (whole && llmd).then(|| DataScience::start(watches)),
-            children: Children::start(watches, &owners, &serving, any),
-            claims: watches.start_if(any, claims(models.clone(), serving.clone())),
-            scalers: watches.start_if(any, scalers(serving.clone())),
-            labelers: watches.start_if(prem, labelers),
+            children: Children::start(&mut common, &owners, &serving),
+            claims: common.start(claims(models.clone(), serving.clone())),
+            scalers: common.start(scalers(serving.clone())),
+            storage_classes: common.start(classes),
+            pod_events: common.start(warnings("Pod", pods.clone(), serving.clone())),
+            claim_events: common.start(claim_events),
+            set_events: common.start(workload_warnings("StatefulSet", serving.clone())),
+            labelers: watches.part(prem).start(labels::labelers(nodes.clone(), whole)),
             nodes,
-            storage_classes: watches.start_if(any, classes),
-            pod_events: watches.start_if(any, warnings("Pod", pods.clone(), serving.clone())),
-            claim_events: watches.start_if(any, claim_events),
-            set_events: watches.start_if(any, workload_warnings("StatefulSet", serving.clone())),
-            catalogue: CatalogueCache::start(watches, operator_namespace, serving.clone(), ai),
-            tokens: Tokens::start(watches, serving.clone(), ai),
+            data_science,
+            catalogue,
+            tokens,
+            llmds,
             pods,
             owners,
             serving,
-            llmds: watches.start_if(whole && llmd, llmds()),
             families,
             deployments,
             models,

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use diagnosis::facts::{Owner, PodFacts};
 use k8s_openapi::api::core::v1::Pod;
-use reconcile::{CacheSpec, MANAGED_BY_SELECTOR, WatchCache, Watches};
+use reconcile::{CacheSpec, MANAGED_BY_SELECTOR, WatchCache, cache::Part};
 use serving::labels::PREM_NAME;
 
 use super::roots::ServingRoots;
@@ -34,11 +34,10 @@ pub(crate) struct Pods {
 }
 
 impl Pods {
-    pub(super) fn start(watches: &mut Watches, roots: &ServingRoots, wanted: bool) -> Self {
+    pub(super) fn start(watches: &mut Part<'_>, roots: &ServingRoots) -> Self {
         Self {
-            own: [MANAGED_BY_SELECTOR, PREM]
-                .map(|selector| watches.start_if(wanted, own(selector, roots.clone()))),
-            others: watches.start_if(wanted, others(roots.clone())),
+            own: [MANAGED_BY_SELECTOR, PREM].map(|selector| watches.start(own(selector, roots.clone()))),
+            others: watches.start(others(roots.clone())),
         }
     }
 

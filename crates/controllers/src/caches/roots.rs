@@ -15,11 +15,17 @@ type FullName = (Arc<str>, Arc<str>);
 
 /// Names of one kind's resources.
 pub(crate) trait Names: Send + Sync {
+    /// Whether the kind is served.
+    fn is_watched(&self) -> bool;
     fn exists(&self, namespace: &str, name: &str) -> bool;
     fn names(&self) -> Vec<FullName>;
 }
 
 impl<T: Send + Sync> Names for WatchCache<T> {
+    fn is_watched(&self) -> bool {
+        Self::is_watched(self)
+    }
+
     fn exists(&self, namespace: &str, name: &str) -> bool {
         Self::exists(self, namespace, name)
     }
@@ -37,10 +43,10 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    /// Of each kind whether it is served, its name and its cache.
-    pub(crate) fn new(kinds: Vec<(bool, &'static str, Arc<dyn Names>)>) -> Self {
-        let served = kinds.into_iter().filter(|(served, ..)| *served);
-        let (kinds, caches): (Vec<_>, Vec<_>) = served.map(|(_, kind, cache)| (kind, cache)).unzip();
+    /// The name of each kind, and its cache; of one that is not served nobody is woken.
+    pub(crate) fn new(kinds: Vec<(&'static str, Arc<dyn Names>)>) -> Self {
+        let served = kinds.into_iter().filter(|(_, cache)| cache.is_watched());
+        let (kinds, caches): (Vec<_>, Vec<_>) = served.unzip();
         Self {
             kinds: kinds.into(),
             caches: caches.into(),
@@ -113,10 +119,10 @@ impl<K: ServingRoot> ServingView for WatchCache<K> {
 pub(crate) struct ServingRoots(Vec<Arc<dyn ServingView>>);
 
 impl ServingRoots {
-    /// Adds a kind, if it is `served`: nobody is woken of one that is not.
+    /// Adds a kind, if it is served: nobody is woken of one that is not.
     #[must_use]
-    pub(crate) fn with<K: ServingRoot>(mut self, cache: &Arc<WatchCache<K>>, served: bool) -> Self {
-        if served {
+    pub(crate) fn with<K: ServingRoot>(mut self, cache: &Arc<WatchCache<K>>) -> Self {
+        if cache.is_watched() {
             self.0.push(cache.clone());
         }
         self

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Secret;
-use reconcile::{CacheSpec, Change, ObjectKey, WatchCache, Watches};
+use reconcile::{CacheSpec, Change, ObjectKey, WatchCache, cache::Part};
 
 use super::roots::ServingRoots;
 use crate::{
@@ -18,12 +18,12 @@ use crate::{
 pub(crate) struct Tokens(Arc<WatchCache<bool>>);
 
 impl Tokens {
-    pub(super) fn start(watches: &mut Watches, roots: ServingRoots, wanted: bool) -> Self {
+    pub(super) fn start(watches: &mut Part<'_>, roots: ServingRoots) -> Self {
         let spec = CacheSpec::typed::<Secret>(|secret| has_token(&secret))
             .fields(&format!("metadata.name={SECRET}"))
             .optional()
             .on_change(move |change| changed(change, &roots));
-        Self(watches.start_if(wanted, spec))
+        Self(watches.start(spec))
     }
 
     /// What is known of the namespace's token.

@@ -22,5 +22,5 @@ pub use raw::RawObject;
 pub use spec::{CacheSpec, Change};
 pub use store::WatchCache;
 pub use watch::WatchState;
-pub use watches::{Namespaces, Watches};
+pub use watches::{Namespaces, Part, Watches};
 pub use writing::{WriteEnd, WriteSink, Writing};

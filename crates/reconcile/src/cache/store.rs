@@ -94,6 +94,11 @@ impl<T> WatchCache<T> {
         }
     }
 
+    /// Whether it is filled at all.
+    pub fn is_watched(&self) -> bool {
+        !self.states.borrow().is_empty()
+    }
+
     /// The object `namespace`/`name`; empty namespace for cluster-scoped ones. `None` also when it is unreadable.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         self.readable(namespace, name)?.ok()

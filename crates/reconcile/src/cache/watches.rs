@@ -134,16 +134,11 @@ impl Watches {
         cache
     }
 
-    /// As [`Watches::start`] if `wanted`; otherwise a cache that stays empty, for which nothing is asked.
-    pub fn start_if<T: Send + Sync + 'static>(
-        &mut self,
-        wanted: bool,
-        spec: CacheSpec<T>,
-    ) -> Arc<WatchCache<T>> {
-        if wanted {
-            self.start(spec)
-        } else {
-            Arc::new(WatchCache::idle(spec, self.queue.clone()))
+    /// The watches of one family, or of what several have in common: filled if it is `wanted`.
+    pub fn part(&mut self, wanted: bool) -> Part<'_> {
+        Part {
+            watches: self,
+            wanted,
         }
     }
 
@@ -165,6 +160,24 @@ impl Watches {
             .iter()
             .map(|cache| (cache.resource(), cache.state()))
             .collect()
+    }
+}
+
+/// Watches that are wanted together, or not at all.
+#[derive(Debug)]
+pub struct Part<'a> {
+    watches: &'a mut Watches,
+    wanted: bool,
+}
+
+impl Part<'_> {
+    /// As [`Watches::start`]; where the part is not wanted, a cache that stays empty, for which nothing is asked.
+    pub fn start<T: Send + Sync + 'static>(&mut self, spec: CacheSpec<T>) -> Arc<WatchCache<T>> {
+        if self.wanted {
+            self.watches.start(spec)
+        } else {
+            Arc::new(WatchCache::idle(spec, self.watches.queue.clone()))
+        }
     }
 }
 
