@@ -79,22 +79,23 @@ fn meaningful(line: &str) -> bool {
     line.chars().filter(|letter| letter.is_alphanumeric()).count() >= 3
 }
 
-/// `ValueError: ...`, `Error: ...`, `fatal: ...`, or a level of a log.
+/// `ValueError: ...`, `Error: ...`, `fatal: ...`, `curl: (6) ...`, or a level of a log.
 fn speaks_of_error(line: &str) -> bool {
-    line.split_whitespace().any(|word| {
-        let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
-        let level = word.trim_end_matches(|letter: char| !letter.is_alphanumeric());
-        matches!(
-            level,
-            "ERROR" | "FATAL" | "CRITICAL" | "level=ERROR" | "level=error"
-        ) || word.strip_suffix(':').is_some_and(|name| {
-            name.ends_with("Error")
-                || name.ends_with("Exception")
-                || ["error", "fatal", "panic"]
-                    .iter()
-                    .any(|known| name.eq_ignore_ascii_case(known))
+    line.starts_with("curl: (")
+        || line.split_whitespace().any(|word| {
+            let word = word.trim_start_matches(|letter: char| !letter.is_alphanumeric());
+            let level = word.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+            matches!(
+                level,
+                "ERROR" | "FATAL" | "CRITICAL" | "level=ERROR" | "level=error"
+            ) || word.strip_suffix(':').is_some_and(|name| {
+                name.ends_with("Error")
+                    || name.ends_with("Exception")
+                    || ["error", "fatal", "panic"]
+                        .iter()
+                        .any(|known| name.eq_ignore_ascii_case(known))
+            })
         })
-    })
 }
 
 /// Terminal colours lose their escape character as a control; the rest of the sequence goes here.
@@ -191,6 +192,11 @@ mod tests {
             (
                 "ERROR 11-21 08:49:06 [core.py:700] no kernel\nexiting\n",
                 "ERROR 11-21 08:49:06 [core.py:700] no kernel",
+            ),
+            // A pipe: what reads from it complains last, and about nothing of its own.
+            (
+                "curl: (6) Could not resolve host: models.example.com\ntar: This does not look like a tar archive\ntar: Error is not recoverable: exiting now\n",
+                "curl: (6) Could not resolve host: models.example.com",
             ),
             ("first\nno such file\n", "no such file"),
             ("0 errors, error rate 0\nbye bye\n", "bye bye"),
