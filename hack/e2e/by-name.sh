@@ -24,8 +24,9 @@ check_by_name() {
   check_command "$NS_BY_NAME" "$(pod_of "$NS_BY_NAME" tiny)" engine
   check_command "$NS_BY_NAME" assistant-0 engine
   check_decided_api
-  check_less_is_promised
+  promise_less
   check_graph
+  check_less_is_promised
   check_by_name_gone
 }
 
@@ -133,9 +134,11 @@ past_the_api_server() {
   rm -f "$output"
 }
 
-# With less to promise one replica is enough; its claim stays for the next time.
-check_less_is_promised() {
+# With less to promise one replica is enough, after some minutes; its claim stays for the next time.
+promise_less() {
   k patch modeldeployment -n "$NS_BY_NAME" assistant --type=merge -p '{"spec": {"sla": {"minThroughput": 1}}}' >/dev/null
+}
+check_less_is_promised() {
   check "with less to promise one replica goes" within "$((TIMEOUT + 120))" equals "assistant-0" k get pods -n "$NS_BY_NAME" \
     -l llm-operator.io/name=assistant -o 'jsonpath={.items[*].metadata.name}'
   check "its claim stays" equals "Bound Bound" k get pvc -n "$NS_BY_NAME" \

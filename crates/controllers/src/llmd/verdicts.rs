@@ -266,6 +266,10 @@ pub fn deployments(report: &Report) -> Verdict {
             "the workloads are being listed".to_owned(),
         );
     };
+    // No workload that fails is no proof as long as charts are still to come.
+    if serving.is_empty() && provisioning(report).0 != Some(true) {
+        return (None, Reason::NotListed, "nothing is deployed yet".to_owned());
+    }
     let available = serving.iter().filter(|one| one.is_available()).count();
     let count = format!("{available}/{} deployments ready", serving.len());
     let short: Vec<String> = serving
