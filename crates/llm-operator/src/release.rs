@@ -34,6 +34,8 @@ const DEPLOYMENT: &str = "llm-operator";
 const PODS: &str = "app=llm-operator";
 /// How often Pods that end are looked for.
 const LOOK: Duration = Duration::from_millis(500);
+/// So long may an API server have no time for us: it reads anew what is behind a definition that was just installed.
+const BUSY: Duration = Duration::from_secs(30);
 /// Somebody may change a resource between our look and our write.
 const ATTEMPTS: u32 = 10;
 
@@ -128,7 +130,9 @@ async fn take_off(client: &Client, kind: &Finalized, namespace: Option<&str>) ->
     };
     let failed = |what: String, error: kube::Error| format!("{what}: {error}");
     for _ in 0..ATTEMPTS {
-        let listed = at(namespace).list_metadata(&ListParams::default()).await;
+        let resources = at(namespace);
+        let everything = ListParams::default();
+        let listed = when_ready(async || resources.list_metadata(&everything).await).await;
         let items = match listed {
             Ok(listed) => listed.items,
             // No definition, so no resource.
@@ -150,10 +154,8 @@ async fn take_off(client: &Client, kind: &Finalized, namespace: Option<&str>) ->
                 Some(home) => format!("{} {home}/{name}", resource.kind),
                 None => format!("{} {name}", resource.kind),
             };
-            match at(home.as_deref())
-                .patch_metadata(&name, &PatchParams::default(), &patch)
-                .await
-            {
+            let (there, params) = (at(home.as_deref()), PatchParams::default());
+            match when_ready(async || there.patch_metadata(&name, &params, &patch).await).await {
                 Ok(_) => say(&format!("{shown} waits for nobody now"))?,
                 Err(error) if is_absent(&error) => {}
                 Err(error) if is_conflict(&error) => again = true,
@@ -213,6 +215,21 @@ async fn remove_certificate(client: &Client, namespace: &str) -> Result<(), Stri
 
 fn say(words: &str) -> Result<(), String> {
     crate::print(&format!("{words}\n"))
+}
+
+/// Asks again while the API server has no time.
+async fn when_ready<T>(ask: impl AsyncFn() -> kube::Result<T>) -> kube::Result<T> {
+    let deadline = Instant::now() + BUSY;
+    loop {
+        match ask().await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => sleep(LOOK).await,
+            answer => return answer,
+        }
+    }
+}
+
+fn is_busy(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 429 | 500 | 503 | 504))
 }
 
 fn is_absent(error: &kube::Error) -> bool {

@@ -75,7 +75,10 @@ async fn the_job_is_pulled_as_the_operator_is() {
         .unwrap();
 
     let removed = make(&["undeploy", &kubectl], &[("KUBECONFIG", &kubeconfig)]).await;
-    assert!(removed.status.success(), "{}", text(&removed));
+    let said = text(&removed);
+    assert!(removed.status.success(), "{said}");
+    // The definitions are seconds old, and the API server not ready for all of them: the Job's first Pod waits for it.
+    assert!(!said.contains(": Failed"), "{said}");
     assert_eq!(left_overs(&cluster).await, Vec::<String>::new());
 }
 
