@@ -33,7 +33,7 @@ async fn restricted(namespace: &str) {
 }
 
 /// A model that the operator serves, with its Deployment's uid and its Pods.
-async fn serve(namespace: &str) -> String {
+pub async fn serve(namespace: &str) -> String {
     let files = root().join("examples/llm");
     for file in ["model.yaml", "deployment.yaml"] {
         kubectl(&format!("apply -n {namespace} -f {}", files.join(file).display())).await;
@@ -47,7 +47,7 @@ async fn serve(namespace: &str) -> String {
 }
 
 /// Whether what serves is the same, and runs on.
-async fn served(namespace: &str) -> String {
+pub async fn served(namespace: &str) -> String {
     let what = "jsonpath={range .items[*]}{.metadata.uid} {.status.containerStatuses[0].containerID}{.metadata.deletionTimestamp}{\"\\n\"}{end}";
     kubectl_args(&[
         "get",
@@ -69,7 +69,8 @@ async fn kubectl_args(args: &[&str]) -> String {
     said
 }
 
-async fn rolled_out(namespace: &str) {
+/// Waits until the operator's replicas are those of its Deployment.
+pub async fn rolled_out(namespace: &str) {
     kubectl(&format!(
         "rollout status -n {namespace} deployment/llm-operator --timeout=60s"
     ))

@@ -7,6 +7,7 @@
 mod common;
 
 mod bed;
+mod families;
 mod files;
 mod life;
 mod objects;
