@@ -36,18 +36,33 @@ pub fn ongoing(input: &Input<'_>, desired: i32) -> Option<Rollout> {
 
 /// The template hash of the version asked for.
 ///
-/// A StatefulSet names it. A Deployment does not carry it, but its `Progressing` condition names the `ReplicaSet` (`ReplicaSet "chat-7c9f" is
-/// progressing.`), whose name ends with it. Without that condition (no progress deadline) the newest Pod's is taken.
+/// A StatefulSet names it. A Deployment does not carry it. When its counts say that all its Pods are of that version, it is theirs;
+/// else its `Progressing` condition names the `ReplicaSet` (`ReplicaSet "chat-7c9f" is progressing.`), whose name ends with it.
+/// Without that condition (no progress deadline) the newest Pod's is taken.
+///
+/// The counts come first, since the condition may name a version before: Kubernetes leaves it as it is when an earlier template
+/// comes back while nothing has to be rolled out, as at zero replicas (`syncRolloutStatus` in `pkg/controller/deployment/progress.go`).
 pub fn current_hash(input: &Input<'_>) -> Option<Box<str>> {
-    let told = input
-        .workload
-        .and_then(|workload| workload.revision.clone().or_else(|| named_hash(workload)));
+    let told = input.workload.and_then(|workload| {
+        let named = || common_hash(input, workload).or_else(|| named_hash(workload));
+        workload.revision.clone().or_else(named)
+    });
     told.or_else(|| {
         live(input)
             .filter(|pod| pod.template_hash.is_some())
             .max_by(|a, b| a.created.cmp(&b.created).then_with(|| a.name.cmp(&b.name)))
             .and_then(|pod| pod.template_hash.clone())
     })
+}
+
+/// The hash of all Pods, when the controller counts them all as of the version asked for.
+fn common_hash(input: &Input<'_>, workload: &WorkloadFacts) -> Option<Box<str>> {
+    if !workload.observed() || workload.total == 0 || workload.updated < workload.total {
+        return None;
+    }
+    let mut hashes = live(input).map(|pod| &pod.template_hash);
+    let first = hashes.next()?;
+    hashes.all(|hash| hash == first).then(|| first.clone())?
 }
 
 fn named_hash(workload: &WorkloadFacts) -> Option<Box<str>> {

@@ -130,6 +130,37 @@ fn a_rollout_is_told_and_does_not_cost_readiness() {
     assert!(told.progress.advancing);
 }
 
+/// Scaled to zero, changed back to an earlier template, scaled up: the condition goes on to name the version in between.
+#[test]
+fn a_condition_about_a_version_before_does_not_hide_that_all_pods_are_new() {
+    let mut workload = deployment(2, 2);
+    workload.total = 2;
+    workload.progressing = Some(ConditionFacts {
+        holds: true,
+        reason: "NewReplicaSetAvailable".into(),
+        message: "ReplicaSet \"chat-between\" has successfully progressed.".into(),
+    });
+    let pods = [pod("a", "again", None), pod("b", "again", None)];
+    let told = explained(&workload, &pods);
+    assert_eq!(
+        (told.reason, told.state),
+        (Reason::AllReplicasReady, State::Ready)
+    );
+
+    let failing = [pod("a", "again", BAD), pod("b", "again", BAD)];
+    assert_eq!(explained(&workload, &failing).reason, Reason::ImageNotFound);
+    workload.total = 3;
+    let told = explained(
+        &workload,
+        &[pods[0].clone(), pods[1].clone(), pod("c", "between", None)],
+    );
+    assert_eq!(
+        told.reason,
+        Reason::RollingOut,
+        "as long as others are counted, the condition says which are new"
+    );
+}
+
 #[test]
 fn a_stuck_rollout_keeps_ready_and_says_so_thrice() {
     let pods = [pod("a", "old", None), pod("b", "old", None), pod("c", "new", BAD)];
