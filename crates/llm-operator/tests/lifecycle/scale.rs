@@ -1,7 +1,7 @@
 //! Replicas up and down, through `/scale` too, and the budget that comes and goes with them.
 
 use api::llm_example_com::v1alpha1::LLMDeployment;
-use k8s_openapi::api::{core::v1::Pod, policy::v1::PodDisruptionBudget};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod, policy::v1::PodDisruptionBudget};
 use kube::api::ListParams;
 
 use super::{deployment, kubectl, pods, serving};
@@ -37,6 +37,39 @@ async fn kubectl_scales_up_and_down() {
         .await;
     kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=1"]).await;
     space.wait_state("chat", "Ready").await;
+}
+
+/// Whether the Deployment's controller is through with this revision: an annotation of its Pods, or none.
+fn is_at(child: &Deployment, revision: Option<&str>, replicas: i32) -> bool {
+    let annotations = child.spec.as_ref().and_then(|spec| {
+        let metadata = spec.template.metadata.as_ref()?;
+        metadata.annotations.as_ref()
+    });
+    let found = annotations.and_then(|all| all.get("example.com/revision"));
+    let status = child.status.clone().unwrap_or_default();
+    let count = |count: Option<i32>| count.unwrap_or(0) == replicas;
+    found.map(String::as_str) == revision
+        && status.observed_generation == child.metadata.generation
+        && count(status.replicas)
+        && count(status.updated_replicas)
+}
+
+/// An earlier template that comes back at zero replicas: the Deployment's conditions go on to speak of the one in between.
+#[tokio::test]
+async fn what_comes_back_from_zero_as_it_once_was_is_ready() {
+    let space = serving("again", 1).await;
+    let revised = "  podAnnotations: {example.com/revision: two}\n";
+    space.apply(&deployment("chat", 1, revised)).await;
+    let rolled_out = |child: &Deployment| is_at(child, Some("two"), 1);
+    space.wait("rolled out", "chat", rolled_out).await;
+    space.wait_state("chat", "Ready").await;
+    kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=0"]).await;
+    space.wait("at zero", "chat", |child: &Deployment| is_at(child, Some("two"), 0)).await;
+    space.apply(&deployment("chat", 0, "")).await;
+    space.wait("as before", "chat", |child: &Deployment| is_at(child, None, 0)).await;
+    kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=1"]).await;
+    let status = space.wait_state("chat", "Ready").await;
+    assert_eq!(status.ready_replicas, Some(1));
 }
 
 /// The budget exists from two replicas up, unless it is switched off or asked for; what is no longer asked for goes.

@@ -32,6 +32,8 @@ const AT_ONCE: usize = 16;
 const LOOK: Duration = Duration::from_millis(100);
 /// Nothing may be written for so long when it is done.
 const QUIET: Duration = Duration::from_secs(3);
+/// Longest that a definition may take to be published.
+const PUBLISHED: Duration = Duration::from_secs(30);
 /// Longest that a subject may take.
 const LIMIT: Duration = Duration::from_mins(15);
 
@@ -79,7 +81,30 @@ pub async fn prepare(bed: &Bed, operator: &Path) -> Result<(), String> {
         .body(status.to_string().into_bytes())
         .map_err(|error| error.to_string())?;
     let patched = bed.client.request_text(request).await;
-    patched.map(drop).map_err(|error| error.to_string())
+    patched.map_err(|error| error.to_string())?;
+    published(bed).await
+}
+
+/// Waits until the API server has published every kind. An operator that looks before takes a definition for missing, and looks again
+/// only after some time, which is not what is measured.
+async fn published(bed: &Bed) -> Result<(), String> {
+    for kind in &KINDS {
+        let path = format!("/openapi/v3/apis/{}", kind.api_version);
+        let looked = testkit::until(format!("{path} has {}", kind.plural), PUBLISHED, async || {
+            let request = http::Request::get(&path)
+                .body(Vec::new())
+                .map_err(|error| error.to_string())?;
+            let text = bed
+                .client
+                .request_text(request)
+                .await
+                .map_err(|error| error.to_string())?;
+            let there = text.contains(&format!("/{}\"", kind.plural));
+            there.then_some(()).ok_or_else(|| "not yet".to_owned())
+        });
+        looked.await.map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 /// Creates resource `number` of a kind.
