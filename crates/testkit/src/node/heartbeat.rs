@@ -8,7 +8,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Node;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
@@ -49,27 +49,31 @@ pub(crate) async fn register(shared: &Shared, spec: &NodeSpec) -> Result<(), kub
     }?;
     // The status given at creation is not kept by every version of the API server.
     report(shared, spec).await?;
+    match lease(shared, &created).await {
+        Err(kube::Error::Api(error)) if error.is_already_exists() => renew(shared, &spec.name).await,
+        other => other,
+    }
+}
+
+/// Creates the Node's Lease.
+async fn lease(shared: &Shared, node: &Node) -> Result<(), kube::Error> {
     let leases: Api<Lease> = Api::namespaced(shared.client.clone(), LEASES);
+    let ObjectMeta { name, uid, .. } = &node.metadata;
     let lease = json!({
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
-            "name": spec.name,
-            "ownerReferences": [{
-                "apiVersion": "v1", "kind": "Node", "name": spec.name, "uid": created.metadata.uid,
-            }],
+            "name": name,
+            "ownerReferences": [{ "apiVersion": "v1", "kind": "Node", "name": name, "uid": uid }],
         },
         "spec": {
-            "holderIdentity": spec.name,
+            "holderIdentity": name,
             "leaseDurationSeconds": LEASE_SECONDS,
             "renewTime": MicroTime(Timestamp::now()),
         },
     });
     let lease: Lease = serde_json::from_value(lease).map_err(kube::Error::SerdeError)?;
-    match leases.create(&PostParams::default(), &lease).await {
-        Err(kube::Error::Api(error)) if error.is_already_exists() => renew(shared, &spec.name).await,
-        other => other.map(drop),
-    }
+    leases.create(&PostParams::default(), &lease).await.map(drop)
 }
 
 /// Removes the Node; its Lease and Pods follow by the control plane's garbage collectors.
@@ -147,13 +151,21 @@ async fn was_overruled(shared: &Shared, name: &str) -> bool {
     })
 }
 
+/// A Lease that is gone is made again, as kubelet does: where a node of the same name was there before, its Lease goes with it, also
+/// after this one has registered.
 async fn renew(shared: &Shared, name: &str) -> Result<(), kube::Error> {
     let leases: Api<Lease> = Api::namespaced(shared.client.clone(), LEASES);
     let patch = json!({ "spec": { "renewTime": MicroTime(Timestamp::now()) } });
-    leases
+    let renewed = leases
         .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .map(drop)
+        .await;
+    match renewed {
+        Err(kube::Error::Api(error)) if error.is_not_found() => {
+            let nodes: Api<Node> = Api::all(shared.client.clone());
+            lease(shared, &nodes.get(name).await?).await
+        }
+        other => other.map(drop),
+    }
 }
 
 async fn report(shared: &Shared, spec: &NodeSpec) -> Result<(), kube::Error> {

@@ -8,6 +8,7 @@ mod bed;
 mod commands;
 mod downloads;
 mod ending;
+mod lease;
 mod missing;
 mod ollama;
 mod running;
