@@ -64,9 +64,15 @@ async fn what_comes_back_from_zero_as_it_once_was_is_ready() {
     space.wait("rolled out", "chat", rolled_out).await;
     space.wait_state("chat", "Ready").await;
     kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=0"]).await;
-    space.wait("at zero", "chat", |child: &Deployment| is_at(child, Some("two"), 0)).await;
+    space
+        .wait("at zero", "chat", |child: &Deployment| {
+            is_at(child, Some("two"), 0)
+        })
+        .await;
     space.apply(&deployment("chat", 0, "")).await;
-    space.wait("as before", "chat", |child: &Deployment| is_at(child, None, 0)).await;
+    space
+        .wait("as before", "chat", |child: &Deployment| is_at(child, None, 0))
+        .await;
     kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=1"]).await;
     let status = space.wait_state("chat", "Ready").await;
     assert_eq!(status.ready_replicas, Some(1));
