@@ -79,9 +79,9 @@ where
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         let mut refusals = Refusals::default();
         while let Some(event) = stream.next().await {
-            let refused = event.as_ref().err().map(refusal);
-            let meant = refusals.is_meant(refused.as_ref().is_some_and(Option::is_some), Instant::now());
-            let seen = match (event, refused.flatten()) {
+            let refused = event.as_ref().err().and_then(refusal);
+            let meant = refusals.is_meant(refused.is_some(), Instant::now());
+            let seen = match (event, refused) {
                 (Ok(Some(object)), _) => Seen::There(Arc::new(object)),
                 (Ok(None), _) => Seen::Absent,
                 (Err(_), Some(message)) if meant || !sender.borrow().is_known() => {
