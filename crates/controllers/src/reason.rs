@@ -169,7 +169,8 @@ const TABLE: [(&str, &str, &str, &str); 24] = [
     (
         "Applied",
         "ApiUnavailable",
-        "The API server did not answer or asked to wait.",
+        "The API server did not answer or asked to wait, or the namespace is so new that Kubernetes has not made its ServiceAccount \
+         `default` yet.",
         "Wait; the operator tries again by itself.",
     ),
     (

@@ -5,6 +5,9 @@
 
 use crate::{Finding, Reason, redact};
 
+/// Begins what the admission plugin `ServiceAccount` says of a Pod whose account is missing.
+const LOOKING_FOR_ACCOUNT: &str = "error looking up service account ";
+
 /// The finding about Pods that could not be created.
 pub fn explain(message: &str) -> Finding {
     let words = without_pod_name(message);
@@ -40,6 +43,14 @@ pub fn explain(message: &str) -> Finding {
             &sorted_limits(words),
         );
     }
+    if words.contains(LOOKING_FOR_ACCOUNT) && words.contains(r#"serviceaccount "default" not found"#) {
+        return said(
+            "the namespace has no ServiceAccount default yet",
+            "kube-controller-manager makes it in every namespace.",
+            Reason::Starting,
+            "",
+        );
+    }
     if words.contains("RuntimeClass") && words.contains("not found") {
         return said(
             "",
@@ -52,6 +63,8 @@ pub fn explain(message: &str) -> Finding {
         "Ask the owner of that webhook."
     } else if words.contains("no PriorityClass with name") {
         "Create the PriorityClass, or correct its name."
+    } else if words.contains(LOOKING_FOR_ACCOUNT) {
+        "Create the ServiceAccount, or correct its name."
     } else {
         "Correct what the API server refuses."
     };
@@ -112,6 +125,17 @@ mod tests {
     #[test]
     fn real_refusals() {
         for (message, reason, words) in [
+            (
+                "pods \"chat-0\" is forbidden: error looking up service account ns/default: serviceaccount \"default\" not \
+                 found",
+                Reason::Starting,
+                "Pods cannot be created: the namespace has no ServiceAccount default yet. kube-controller-manager makes it",
+            ),
+            (
+                "pods \"chat-0\" is forbidden: error looking up service account ns/mine: serviceaccount \"mine\" not found",
+                Reason::PodRefused,
+                "ns/mine: serviceaccount \"mine\" not found. Create the ServiceAccount, or correct its name.",
+            ),
             (
                 "pods \"chat-7c9f-x2x4q\" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=2, \
                  used: requests.nvidia.com/gpu=8, limited: requests.nvidia.com/gpu=8",

@@ -199,7 +199,7 @@ impl From<&Pod> for PodFacts {
                 .flatten()
                 .map(|secret| secret.name.as_str().into())
                 .collect(),
-            containers: container::containers(spec, status),
+            containers: container::containers(spec, status, unready_since(status)),
             placement: node.is_none().then(|| Box::new(placement(spec))),
             node,
         }
@@ -222,6 +222,12 @@ fn condition<'a>(status: &'a PodStatus, kind: &str) -> Option<&'a PodCondition> 
         .as_deref()?
         .iter()
         .find(|condition| condition.type_ == kind)
+}
+
+/// Since when the Pod is not ready: from its beginning, before any container runs, or from the end of one that was.
+fn unready_since(status: &PodStatus) -> Option<Timestamp> {
+    let unready = condition(status, "Ready").filter(|condition| condition.status == "False")?;
+    unready.last_transition_time.as_ref().map(|time| time.0)
 }
 
 fn scheduling(bound: bool, status: &PodStatus) -> Scheduling {

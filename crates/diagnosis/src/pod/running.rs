@@ -1,7 +1,7 @@
 //! Why a running container does not serve yet.
 //!
 //! In: probes and what they were answered. Out: loading, or a probe that can never pass. Must not: call a model that
-//! loads within its startup budget failed; a refused connection is normal then.
+//! loads within its startup budget failed, nor one whose first readiness probes fail; a refused connection is normal then.
 
 use super::{Case, crash};
 use crate::{
@@ -72,8 +72,10 @@ fn not_ready(case: &Case<'_>, container: &ContainerFacts) -> Finding {
         );
     };
     match unhealthy(case, container, "Readiness probe") {
-        Some(event) => failing(case, container, "readiness", readiness, &event.message),
-        None => Finding::new(
+        Some(event) if lasting(case, container, readiness) || wrong_path(&event.message) => {
+            failing(case, container, "readiness", readiness, &event.message)
+        }
+        _ => Finding::new(
             Reason::LoadingModel,
             format!(
                 "Pod {} waits for readiness probe {} to pass.",
@@ -81,6 +83,17 @@ fn not_ready(case: &Case<'_>, container: &ContainerFacts) -> Finding {
             ),
         ),
     }
+}
+
+/// Whether the kubelet would believe the failures seen so far. Of a Pod that was ready it did; before, single failures are
+/// part of a start. Events are counted over all their wordings, and the kubelet drops some when there are many.
+fn lasting(case: &Case<'_>, container: &ContainerFacts, readiness: &ProbeFacts) -> bool {
+    let failures = case
+        .events
+        .iter()
+        .filter(|event| &*event.reason == "Unhealthy" && is_of(event, container, "Readiness probe"));
+    container.lost_readiness
+        || failures.map(|event| i64::from(event.count)).sum::<i64>() >= readiness.failures
 }
 
 fn failing(
@@ -104,9 +117,11 @@ fn failing(
 }
 
 fn unhealthy<'a>(case: &'a Case<'_>, container: &ContainerFacts, prefix: &str) -> Option<&'a EventFacts> {
-    case.latest("Unhealthy", |event| {
-        Case::about(event, container) && event.message.starts_with(prefix)
-    })
+    case.latest("Unhealthy", |event| is_of(event, container, prefix))
+}
+
+fn is_of(event: &EventFacts, container: &ContainerFacts, prefix: &str) -> bool {
+    Case::about(event, container) && event.message.starts_with(prefix)
 }
 
 /// The server answers, but not to this: no waiting helps. 425 and 429 mean "later", as 503 does.

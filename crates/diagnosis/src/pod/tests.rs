@@ -406,7 +406,38 @@ fn probes() {
         "Unhealthy",
         "Readiness probe failed: Get \"http://127.1.0.7:8000/health\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
     )];
-    let finding = explained(&started, &unready);
+    assert_finding(
+        &explained(&started, &unready),
+        Reason::LoadingModel,
+        "waits for readiness probe",
+    );
+    let others = [
+        ("Unhealthy", "Readiness probe failed: connection refused"),
+        (
+            "Unhealthy",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        ),
+        unready[0],
+    ];
+    assert_finding(
+        &explained(&started, &others),
+        Reason::ProbeFailing,
+        "readiness probe",
+    );
+    let wrong = [(
+        "Unhealthy",
+        "Readiness probe failed: HTTP probe failed with statuscode: 404",
+    )];
+    assert_finding(
+        &explained(&started, &wrong),
+        Reason::ProbeFailing,
+        "HTTP status 404",
+    );
+    let lost = built(&json!({"phase": "Running",
+        "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-01T10:00:07Z"}],
+        "containerStatuses": [{"name": "engine", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "started": true, "state": {"running": {"startedAt": "2026-11-01T10:00:00Z"}}}]}));
+    let finding = explained(&lost, &unready);
     assert_finding(
         &finding,
         Reason::ProbeFailing,

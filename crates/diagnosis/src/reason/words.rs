@@ -66,7 +66,7 @@ reasons! {
         "An init container prepares the model, usually by downloading its weights.",
         "Wait, or read the init container's log; keep weights on a claim so that it happens once.";
     LoadingModel: Loading,
-        "The engine runs and loads the model; its startup or first readiness probe has not passed yet.",
+        "The engine runs and loads the model; its startup or first readiness probe has not passed yet, and has not failed as often as the kubelet puts up with.",
         "Wait until the startup budget is used up; read the container's log for progress.";
     UnknownNotReady: Progressing,
         "The Pod is not ready and Kubernetes gives no known cause.",

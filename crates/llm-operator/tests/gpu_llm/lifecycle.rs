@@ -127,7 +127,11 @@ async fn in_progress_first_then_the_objects_then_ready() {
     // The claim gets its volume when the Pod is scheduled: a short wait for it may be told.
     phases.retain(|phase| *phase != Phase::Pending);
     phases.dedup();
-    assert_eq!(phases, [Phase::InProgress, Phase::Ready]);
+    let told: Vec<_> = seen
+        .iter()
+        .filter_map(|one| one.status.as_ref()?.message.as_deref())
+        .collect();
+    assert_eq!(phases, [Phase::InProgress, Phase::Ready], "{told:#?}");
     for one in seen.iter().filter_map(|one| one.status.as_ref()) {
         let message = one.message.as_deref().unwrap_or_default();
         assert!(

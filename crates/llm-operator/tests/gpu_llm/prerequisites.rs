@@ -1,10 +1,13 @@
 //! What the document presupposes, present and absent.
 
 use api::infra_example_com::v1::Phase;
-use testkit::{Cluster, NodeSpec};
+use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use kube::api::PostParams;
+use serde_json::json;
+use testkit::{Cluster, NodeSpec, plane::Program};
 
 use crate::{
-    common::{Space, install as install_operator, operator_access, start_operator},
+    common::{PATIENCE, Space, install as install_operator, operator_access, start_operator},
     scene::bed,
     seen::{install, wait_phase, wait_reason},
 };
@@ -68,4 +71,35 @@ async fn without_a_device_plugin() {
         .await;
     let status = wait_phase(&space, "talk", Phase::Ready).await;
     assert_eq!(status.gpu_assigned, Some(false));
+}
+
+/// Kubernetes makes the account that Pods run as a moment after their namespace. Until then the status says what is waited
+/// for, and `Failed` is no word for it.
+/// Promises: S0-20, S0-21
+#[tokio::test]
+async fn a_namespace_that_has_no_account_yet() {
+    let bed = bed().await;
+    let space = bed.space("account").await;
+    bed.cluster.pause(Program::ControllerManager).unwrap();
+    space.delete::<ServiceAccount>("default").await;
+    let pod: Pod = serde_json::from_value(json!({
+        "metadata": {"name": "refused"}, "spec": {"containers": [{"name": "one", "image": "one"}]}
+    }))
+    .unwrap();
+    let try_only = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    testkit::until("the API server refuses Pods", PATIENCE, async || {
+        space.api::<Pod>().create(&try_only, &pod).await.err()
+    })
+    .await
+    .unwrap();
+    space.apply(&install("demo", "llm", "")).await;
+    let status = wait_reason(&space, "demo", "ApiUnavailable").await;
+    assert_eq!(status.phase, Some(Phase::InProgress));
+    let message = status.message.unwrap_or_default();
+    assert!(message.contains("has no ServiceAccount default yet"), "{message}");
+    bed.cluster.resume(Program::ControllerManager).unwrap();
+    wait_phase(&space, "demo", Phase::Ready).await;
 }

@@ -216,6 +216,20 @@ impl ApplyError {
             403 if message.contains("exceeded quota") || message.contains("failed quota") => {
                 Self::QuotaExceeded { kind, name, message }
             }
+            // A namespace is there a moment before the account that all its Pods run as.
+            403 if message.contains(LOOKING_FOR_ACCOUNT)
+                && message.contains(r#"serviceaccount "default" not found"#) =>
+            {
+                Self::Retryable {
+                    kind,
+                    name,
+                    message: format!(
+                        "namespace {namespace} has no ServiceAccount default yet, which kube-controller-manager makes in \
+                         every namespace"
+                    ),
+                    retry_after,
+                }
+            }
             403 if is_rbac(&message) => Self::Forbidden { kind, name, message },
             403 => Self::Denied { kind, name, message },
             404 if is_namespace(&status) => Self::NamespaceGone {
@@ -230,6 +244,9 @@ impl ApplyError {
         }
     }
 }
+
+/// Begins what the admission plugin `ServiceAccount` says of a Pod whose account is missing.
+const LOOKING_FOR_ACCOUNT: &str = "error looking up service account ";
 
 fn is_immutable(message: &str) -> bool {
     [
@@ -339,6 +356,16 @@ mod tests {
             (
                 403,
                 r#"deployments.apps "a" is forbidden: ValidatingAdmissionPolicy 'p' denied request"#,
+                "Denied",
+            ),
+            (
+                403,
+                r#"pods "a" is forbidden: error looking up service account ns/default: serviceaccount "default" not found"#,
+                "ApiUnavailable",
+            ),
+            (
+                403,
+                r#"pods "a" is forbidden: error looking up service account ns/mine: serviceaccount "mine" not found"#,
                 "Denied",
             ),
             (400, r#"admission webhook "w" denied the request: no"#, "Denied"),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{
         Container, ContainerState as ApiState, ContainerStateTerminated, ContainerStatus, PodSpec, PodStatus,
@@ -53,6 +54,8 @@ pub struct ProbeFacts {
     pub budget_seconds: i64,
     /// Seconds between two tries.
     pub period_seconds: i64,
+    /// So many failures in a row are believed.
+    pub failures: i64,
 }
 
 /// The part of a container in its Pod.
@@ -84,6 +87,8 @@ pub struct ContainerFacts {
     pub restarts: i32,
     /// Its readiness probe passes.
     pub ready: bool,
+    /// The Pod was ready in this run of it, and is not any more.
+    pub lost_readiness: bool,
     /// Its startup probe has passed (or it has none and runs).
     pub started: bool,
     /// Startup probe.
@@ -107,17 +112,21 @@ impl ContainerFacts {
 }
 
 /// All containers of a Pod in start order.
-pub(super) fn containers(spec: &PodSpec, status: &PodStatus) -> Box<[ContainerFacts]> {
+pub(super) fn containers(
+    spec: &PodSpec,
+    status: &PodStatus,
+    unready_since: Option<Timestamp>,
+) -> Box<[ContainerFacts]> {
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let init_statuses = status.init_container_statuses.as_deref().unwrap_or_default();
     let statuses = status.container_statuses.as_deref().unwrap_or_default();
     let first = init
         .iter()
-        .map(|container| one(container, init_role(container), init_statuses));
+        .map(|container| one(container, init_role(container), init_statuses, unready_since));
     let then = spec
         .containers
         .iter()
-        .map(|container| one(container, ContainerRole::Main, statuses));
+        .map(|container| one(container, ContainerRole::Main, statuses, unready_since));
     first.chain(then).collect()
 }
 
@@ -128,8 +137,15 @@ fn init_role(container: &Container) -> ContainerRole {
     }
 }
 
-fn one(container: &Container, role: ContainerRole, statuses: &[ContainerStatus]) -> ContainerFacts {
+fn one(
+    container: &Container,
+    role: ContainerRole,
+    statuses: &[ContainerStatus],
+    unready_since: Option<Timestamp>,
+) -> ContainerFacts {
     let status = statuses.iter().find(|status| status.name == container.name);
+    let running = status.and_then(|status| status.state.as_ref()?.running.as_ref());
+    let started_at = running.and_then(|running| running.started_at.as_ref());
     let limits = container
         .resources
         .as_ref()
@@ -146,6 +162,9 @@ fn one(container: &Container, role: ContainerRole, statuses: &[ContainerStatus])
             .map(|ending| Box::new(termination(ending))),
         restarts: status.map_or(0, |status| status.restart_count),
         ready: status.is_some_and(|status| status.ready),
+        lost_readiness: unready_since
+            .zip(started_at)
+            .is_some_and(|(since, start)| since > start.0),
         started: status.and_then(|status| status.started).unwrap_or(false),
         startup: probe(container, container.startup_probe.as_ref()),
         readiness: probe(container, container.readiness_probe.as_ref()),
@@ -207,6 +226,7 @@ fn probe(container: &Container, probe: Option<&Probe>) -> Option<Box<ProbeFacts>
         target: target.into(),
         budget_seconds: delay.saturating_add(period.saturating_mul(failures)),
         period_seconds: period,
+        failures,
     }))
 }
 
@@ -238,13 +258,13 @@ mod tests {
             "resources": {"limits": {"memory": "32Gi"}}
         }))
         .unwrap();
-        let facts = one(&container, ContainerRole::Main, &[]);
+        let facts = one(&container, ContainerRole::Main, &[], None);
         let startup = facts.startup.unwrap();
         assert_eq!(&*startup.target, "GET :8000/health");
         assert_eq!(startup.budget_seconds, 605);
         let readiness = facts.readiness.unwrap();
         assert_eq!(&*readiness.target, "TCP :8080");
-        assert_eq!(readiness.budget_seconds, 30);
+        assert_eq!((readiness.budget_seconds, readiness.failures), (30, 3));
         assert_eq!(facts.memory_limit.as_deref(), Some("32Gi"));
     }
 
@@ -258,7 +278,7 @@ mod tests {
                 "startedAt": "2026-11-01T10:00:00Z", "finishedAt": "2026-11-01T10:10:05Z"}}
         }))
         .unwrap();
-        let facts = one(&container, ContainerRole::Main, &[status]);
+        let facts = one(&container, ContainerRole::Main, &[status], None);
         assert_eq!(facts.ending().unwrap().ran_seconds, Some(605));
         assert_eq!(facts.restarts, 2);
     }

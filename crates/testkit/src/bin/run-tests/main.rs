@@ -1,12 +1,15 @@
 //! `make test`: builds every test program and runs several of them at a time.
 //!
 //! In: what `cargo test` takes to choose packages and programs. Out: one line per program as it ends, the whole output of
-//! those that fail, a sum; exit code 1 when a test failed or a program did not end by itself.
+//! those that fail, a second run for few tests that failed, a sum; exit code 1 when a test failed twice, many did, or a
+//! program did not end by itself.
 //!
 //! Programs on the real control plane mostly wait: for Pods, for probes, for leases. `cargo test` runs programs one after
 //! the other, and other runners give each test a process, so that tests could not share a control plane.
 
+mod again;
 mod build;
+mod outcome;
 mod program;
 mod report;
 
@@ -20,10 +23,10 @@ use std::{
 
 use clap::Parser;
 
-use crate::{
-    program::{Outcome, Program},
-    report::Report,
-};
+use crate::{outcome::Outcome, program::Program, report::Report};
+
+/// What programs write is kept here.
+const LOGS: &str = "target/test-logs";
 
 /// Runs the test programs of the workspace, several at a time.
 #[derive(Debug, Parser)]
@@ -52,17 +55,24 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<bool, build::BuildError> {
     let mut programs = build::programs(&options.selection)?;
     programs.sort_by_key(|program| (!program.is_long(), program.name.clone()));
-    let report = run_all(programs, usize::from(options.jobs));
+    let failed = run_all(&programs, usize::from(options.jobs));
+    let twice = again::run(&programs, failed, Path::new(LOGS));
+    for program in &twice {
+        println!("{program}");
+    }
+    let report = Report {
+        programs: programs.len(),
+        twice: &twice,
+    };
     println!("{report}");
     Ok(report.passed())
 }
 
-/// Runs every program, `jobs` at a time, and tells of each as it ends.
-fn run_all(programs: Vec<Program>, jobs: usize) -> Report {
+/// Runs every program, `jobs` at a time, and tells of each as it ends. Out: those that failed.
+fn run_all(programs: &[Program], jobs: usize) -> Vec<Outcome> {
     let started = Instant::now();
     let total = programs.len();
-    let queue = Mutex::new(programs.into_iter());
-    let logs = Path::new("target/test-logs");
+    let queue = Mutex::new(programs.iter());
     let (ended, outcomes) = mpsc::channel::<Outcome>();
     thread::scope(|scope| {
         for _ in 0..jobs {
@@ -70,24 +80,26 @@ fn run_all(programs: Vec<Program>, jobs: usize) -> Report {
             let queue = &queue;
             scope.spawn(move || {
                 while let Some(program) = next(queue) {
-                    if ended.send(program.run(logs)).is_err() {
+                    if ended.send(program.run(Path::new(LOGS), &[])).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(ended);
-        let mut report = Report::default();
+        let mut failed = Vec::new();
         for (index, outcome) in outcomes.into_iter().enumerate() {
             println!("[{:>2}/{total}] {:>5.0?} {outcome}", index + 1, started.elapsed());
-            report.add(outcome);
+            if !outcome.success {
+                failed.push(outcome);
+            }
         }
-        report
+        failed
     })
 }
 
 /// The next program to run. A worker that panicked holds no program back from the others.
-fn next(queue: &Mutex<impl Iterator<Item = Program>>) -> Option<Program> {
+fn next<'a>(queue: &Mutex<impl Iterator<Item = &'a Program>>) -> Option<&'a Program> {
     queue
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)

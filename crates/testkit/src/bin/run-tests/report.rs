@@ -2,59 +2,44 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::program::Outcome;
+use crate::again::Twice;
 
 /// What is left to say when all programs have ended.
-#[derive(Debug, Default)]
-pub struct Report {
-    programs: usize,
-    failed: Vec<Failed>,
-}
-
-/// A program that failed, and those of its tests that did.
 #[derive(Debug)]
-struct Failed {
-    program: String,
-    tests: Vec<String>,
+pub struct Report<'a> {
+    /// Number of programs that ran.
+    pub programs: usize,
+    /// Those that failed at first.
+    pub twice: &'a [Twice],
 }
 
-impl Report {
-    /// Counts a program in.
-    pub fn add(&mut self, outcome: Outcome) {
-        self.programs += 1;
-        if !outcome.success {
-            self.failed.push(Failed {
-                tests: failed_tests(&outcome.output),
-                program: outcome.name,
-            });
-        }
-    }
-
-    /// Whether every program ended well.
+impl Report<'_> {
+    /// Whether every program ended well, at once or with its second run.
     pub fn passed(&self) -> bool {
-        self.failed.is_empty()
+        !self.twice.iter().any(Twice::failed)
     }
 }
 
-/// The names after `test ` and before ` ... FAILED`.
-fn failed_tests(output: &str) -> Vec<String> {
-    output
-        .lines()
-        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
-        .map(str::to_owned)
-        .collect()
-}
-
-impl Display for Report {
+impl Display for Report<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let failed: Vec<_> = self.twice.iter().filter(|twice| twice.failed()).collect();
         write!(
             out,
             "{} test programs, {} of them failed",
             self.programs,
-            self.failed.len()
+            failed.len()
         )?;
-        for failed in &self.failed {
-            write!(out, "\n  {}: {}", failed.program, failed.tests.join(", "))?;
+        for failed in failed {
+            write!(out, "\n  {}: {}", failed.name(), failed.failed_tests().join(", "))?;
+        }
+        for twice in self.twice {
+            for test in twice.unsteady() {
+                let name = twice.name();
+                write!(
+                    out,
+                    "\n  UNSTEADY, failed beside others and passed alone: {name}: {test}"
+                )?;
+            }
         }
         Ok(())
     }
