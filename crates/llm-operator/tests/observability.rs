@@ -171,7 +171,8 @@ async fn resources_are_counted_and_forgotten() {
 async fn a_queue_that_piles_up_is_seen() {
     let stand = Stand::with("queue", &["--workers", "1"]).await;
     stand.small_model().await;
-    let slow = Fault::Delay(Duration::from_millis(100));
+    // Slower than kubectl creates them, also on a loaded machine.
+    let slow = Fault::Delay(Duration::from_millis(500));
     stand.proxy.order_always(Matching::method("PATCH"), slow);
     let names: Vec<String> = (0..10).map(|number| format!("chat-{number}")).collect();
     stand
@@ -345,9 +346,12 @@ async fn the_log_tells_changes_and_nothing_else() {
     stand.space.apply(&small_deployments(["chat"])).await;
     stand.space.wait_state("chat", "Ready").await;
     let reconciles = |scrape: &Scrape| scrape.sum("llm_operator_reconcile_duration_seconds_count", &[]);
-    // What the way to Ready still has to say is said after one round.
+    // What the way to Ready still has to say is said after one round; its Event is written beside the reconciles.
     let settled = reconciles(&scrape(&stand.operator).await);
-    scraped(&stand, "one round", |scrape| reconciles(scrape) >= settled + 4.0).await;
+    scraped(&stand, "one round, and an Event", |scrape| {
+        reconciles(scrape) >= settled + 4.0 && scrape.sum("llm_operator_events_total", &[]) >= 1.0
+    })
+    .await;
     let (before, writes) = (stand.operator.process.log(), stand.writes());
     let start = reconciles(&scrape(&stand.operator).await);
     scraped(&stand, "three rounds at rest", |scrape| {

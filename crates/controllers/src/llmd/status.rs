@@ -251,7 +251,3 @@ fn release(report: &ReleaseReport) -> Option<ChartRelease> {
             .collect(),
     })
 }
-
-#[cfg(test)]
-#[path = "status_tests.rs"]
-mod tests;

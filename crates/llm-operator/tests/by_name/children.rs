@@ -82,6 +82,12 @@ async fn deletion_takes_everything_along() {
     );
     let set = space.api::<ModelDeployment>().get("set").await.unwrap();
     assert!(set.finalizers().is_empty());
+    // Not before the API server reaches the metrics API, which the first promise of the cluster asks for.
+    for name in ["plain", "set"] {
+        space
+            .wait::<HorizontalPodAutoscaler>("made", name, |_| true)
+            .await;
+    }
     assert_eq!(names::<HorizontalPodAutoscaler>(&space).await.len(), 2);
     space.delete::<LLMModel>("plain").await;
     space.delete::<ModelDeployment>("set").await;

@@ -37,7 +37,8 @@ where
         + DeserializeOwned
         + std::fmt::Debug,
 {
-    let before: K = space.api().get(name).await.unwrap();
+    // The autoscaler comes when the API server reaches the metrics API, be it after Ready.
+    let before: K = space.wait("made", name, |_| true).await;
     let wanted = content(&before);
     let (kind, text) = (K::kind(&()).to_lowercase(), patch.to_string());
     kubectl(space, &["patch", &kind, name, "--type=merge", "-p", &text]).await;

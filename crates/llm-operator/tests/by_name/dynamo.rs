@@ -75,11 +75,8 @@ async fn the_documents_example() {
     assert_eq!(args[size + 1], "4");
     let pod = space.api::<Pod>().get("llama-3-70b-0").await.unwrap();
     assert!(pod.spec.unwrap().node_name.is_some());
-    let autoscaler = space
-        .api::<HorizontalPodAutoscaler>()
-        .get("llama-3-70b")
-        .await
-        .unwrap();
+    // Not before the API server reaches the metrics API, which the first promise of the cluster asks for.
+    let autoscaler: HorizontalPodAutoscaler = space.wait("made", "llama-3-70b", |_| true).await;
     assert_eq!(autoscaler.spec.scale_target_ref.kind, "StatefulSet");
     let table = kubectl(&space, &["get", "dgd", "llama-3-70b"]).await;
     for word in ["llama-3-70b", "100", "50", "Ready"] {

@@ -3,6 +3,7 @@
 use api::ai_example_com::v1::{LLMModel, ModelDeployment};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
+    autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{ConfigMap, Service},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bed,
-    seen::{edit, engine, kubectl, names, resource, wait_state, wait_status},
+    seen::{edit, engine, names, resource, wait_state, wait_status},
 };
 
 fn options() -> Value {
@@ -160,7 +161,10 @@ async fn what_is_no_longer_asked_for_goes() {
     space.apply(&resource("ModelDeployment", "set", spec)).await;
     wait_state::<ModelDeployment>(&space, "set", "Ready").await;
     assert_eq!(names::<PodDisruptionBudget>(&space).await.len(), 1);
-    kubectl(&space, &["get", "hpa", "set"]).await;
+    // Not before the API server reaches the metrics API, which the first promise of the cluster asks for.
+    space
+        .wait::<HorizontalPodAutoscaler>("made", "set", |_| true)
+        .await;
     edit(&space, "mdeploy", "set", json!({"replicas": 1, "sla": null})).await;
     wait_status::<ModelDeployment>(&space, "set", "one", |status| {
         status["state"] == "Ready" && status["replicas"] == 1

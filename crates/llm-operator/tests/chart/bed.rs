@@ -72,11 +72,20 @@ pub async fn says(line: &str, words: &str) {
     .unwrap();
 }
 
-/// Objects of the operator's own that are left anywhere, each as kubectl names it.
-pub async fn left_overs() -> String {
+/// Waits until no object of the operator's own is left anywhere: Helm does not wait for the Pod of the Job that it has deleted, which
+/// Kubernetes' garbage collector removes.
+pub async fn nothing_is_left() {
     let kinds = "deployments,jobs,pods,services,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies,\
                  clusterroles,clusterrolebindings";
-    let all = kubectl(&format!("get {kinds} -A -o name")).await;
-    let ours = all.lines().filter(|line| line.contains("llm-operator"));
-    ours.collect::<Vec<_>>().join(" ")
+    testkit::until("nothing of the operator is left", PATIENCE, async || {
+        let all = kubectl(&format!("get {kinds} -A -o name")).await;
+        let ours: Vec<&str> = all.lines().filter(|line| line.contains("llm-operator")).collect();
+        if ours.is_empty() {
+            Ok(())
+        } else {
+            Err(ours.join(" "))
+        }
+    })
+    .await
+    .unwrap();
 }

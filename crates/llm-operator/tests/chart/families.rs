@@ -1,7 +1,7 @@
 //! Families switched on and off on a release that serves.
 
 use crate::{
-    bed::{TURN, cluster, kubectl, left_overs, run_helm, says},
+    bed::{TURN, cluster, kubectl, nothing_is_left, run_helm, says},
     life::{rolled_out, serve, served},
 };
 
@@ -84,6 +84,6 @@ async fn families_come_and_go_under_what_serves() {
 
     with_families("llm").await;
     run_helm(&["uninstall", "llm-operator", "--wait", "--timeout", "90s"]).await;
-    assert_eq!(left_overs().await, "");
+    nothing_is_left().await;
     kubectl("delete namespace team-f --timeout=60s").await;
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    bed::{TURN, cluster, kubectl, left_overs, run_helm, says, try_helm},
+    bed::{TURN, cluster, kubectl, nothing_is_left, run_helm, says, try_helm},
     common::{leftovers::FINALIZED, repository_file, root},
     rendered::text,
 };
@@ -192,7 +192,7 @@ async fn a_release_lives_in_llm_system() {
         "90s",
     ])
     .await;
-    assert_eq!(left_overs().await, "");
+    nothing_is_left().await;
     let apis = kubectl("get apiservices -o name").await;
     assert!(!apis.contains("external.metrics"), "{apis}");
     assert_eq!(served("team-one").await, before, "removal restarts nothing");
@@ -261,7 +261,7 @@ async fn a_release_lives_in_default() {
         .await
         .unwrap();
     run_helm(&["uninstall", "llm-operator", "--wait", "--timeout", "90s"]).await;
-    assert_eq!(left_overs().await, "");
+    nothing_is_left().await;
     assert!(
         kubectl("get apiservices -o name")
             .await

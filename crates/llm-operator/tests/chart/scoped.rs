@@ -1,7 +1,7 @@
 //! An operator of namespaces: Roles there instead of rights in the whole cluster.
 
 use crate::{
-    bed::{TURN, cluster, kubectl, left_overs, run_helm, says},
+    bed::{TURN, cluster, kubectl, nothing_is_left, run_helm, says},
     common::root,
     objects::{has, one},
     rendered::{rendered, variables},
@@ -97,7 +97,7 @@ spec: {action: install, llmName: left}
         "90s",
     ])
     .await;
-    assert_eq!(left_overs().await, "");
+    nothing_is_left().await;
     let left = kubectl("get gpullm -n team-a left -o jsonpath={.metadata.finalizers}").await;
     assert_eq!(left, "");
     kubectl("delete namespace ops team-a --timeout=60s").await;

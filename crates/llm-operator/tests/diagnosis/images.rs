@@ -87,7 +87,8 @@ async fn images_that_cannot_be_pulled() {
 async fn a_slow_pull_is_loading() {
     let bed = bed().await;
     let space = bed.space("pulling").await;
-    faults(bed).slow_pull("example/late:large", Duration::from_secs(4));
+    // Long enough for a loaded machine to see it in between.
+    faults(bed).slow_pull("example/late:large", Duration::from_secs(12));
     let case = Case::deploy(&space, "patient", image("example/late:large"), json!({})).await;
     case.told(
         "PullingImage",

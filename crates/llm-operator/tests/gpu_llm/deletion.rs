@@ -44,10 +44,16 @@ async fn everything_goes_first_and_the_resource_last() {
         "Service llm",
     ];
     assert_eq!(everything(&space).await, all);
+    // Held until that was read: what goes first may be gone before anybody has looked.
+    let held = json!({"metadata": {"finalizers": ["example.com/held"]}});
+    merge::<Pod>(&space, "llm", held).await.unwrap();
     let begun = Instant::now();
     space.delete::<NvidiaGpuLlm>("demo").await;
     let message = terminating(&space, "demo").await;
     assert!(message.contains("Pod llm"), "{message}");
+    merge::<Pod>(&space, "llm", json!({"metadata": {"finalizers": null}}))
+        .await
+        .unwrap();
     testkit::until("the resource goes last", PATIENCE, async || {
         let left = everything(&space).await;
         if left.is_empty() {

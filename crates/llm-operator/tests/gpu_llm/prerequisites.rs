@@ -74,13 +74,22 @@ async fn without_a_device_plugin() {
 }
 
 /// Kubernetes makes the account that Pods run as a moment after their namespace. Until then the status says what is waited
-/// for, and `Failed` is no word for it.
+/// for, and `Failed` is no word for it. On a cluster of its own: the paused controllers are those of all namespaces.
 /// Promises: S0-20, S0-21
 #[tokio::test]
 async fn a_namespace_that_has_no_account_yet() {
-    let bed = bed().await;
-    let space = bed.space("account").await;
-    bed.cluster.pause(Program::ControllerManager).unwrap();
+    let cluster: &'static Cluster = Box::leak(Box::new(
+        Cluster::builder()
+            .node(NodeSpec::h100("gpu-0", 8))
+            .start()
+            .await
+            .unwrap(),
+    ));
+    install_operator(cluster, true).await;
+    let access = operator_access(cluster).await;
+    let _operator = start_operator(&access, "account", &["--leader-elect", "false"]).await;
+    let space = Space::of(cluster, "account").await;
+    cluster.pause(Program::ControllerManager).unwrap();
     space.delete::<ServiceAccount>("default").await;
     let pod: Pod = serde_json::from_value(json!({
         "metadata": {"name": "refused"}, "spec": {"containers": [{"name": "one", "image": "one"}]}
@@ -100,6 +109,6 @@ async fn a_namespace_that_has_no_account_yet() {
     assert_eq!(status.phase, Some(Phase::InProgress));
     let message = status.message.unwrap_or_default();
     assert!(message.contains("has no ServiceAccount default yet"), "{message}");
-    bed.cluster.resume(Program::ControllerManager).unwrap();
+    cluster.resume(Program::ControllerManager).unwrap();
     wait_phase(&space, "demo", Phase::Ready).await;
 }

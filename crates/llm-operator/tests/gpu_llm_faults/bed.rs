@@ -123,13 +123,13 @@ pub async fn wait_asked(space: &Space, prompt: &str) {
     .unwrap();
 }
 
-/// Waits until the operator has changed nothing for `time`.
+/// Waits until the operator has written nothing for `time`, Events included, which come after what they tell of.
 pub async fn wait_rest(stand: &stand::Stand, time: Duration) {
-    let mut last = (stand.proxy.changes(), std::time::Instant::now());
+    let mut last = (stand.writes(), std::time::Instant::now());
     testkit::until("the operator is at rest", PATIENCE, async || {
-        let changes = stand.proxy.changes();
-        if changes != last.0 {
-            last = (changes, std::time::Instant::now());
+        let writes = stand.writes();
+        if writes != last.0 {
+            last = (writes, std::time::Instant::now());
         }
         (last.1.elapsed() >= time).then_some(())
     })

@@ -67,22 +67,33 @@ type Seen = BTreeMap<String, (Option<String>, Option<String>)>;
 async fn wait_all(stand: &Stand) -> Seen {
     testkit::until("all are as they will stay", PATIENCE, async || {
         let all = bed::all(&stand.space).await;
+        let told: BTreeMap<String, String> = all
+            .iter()
+            .map(|one| {
+                let message = one.status.as_ref().and_then(|status| status.message.clone());
+                (one.name_any(), message.unwrap_or_default())
+            })
+            .collect();
         let late: Vec<String> = all
             .iter()
             .filter(|one| {
+                let name = one.name_any();
                 let status = one.status.clone().unwrap_or_default();
+                // A report follows the words of what it reports on, and the last words on what goes come when it is gone.
+                let tiny = name
+                    .strip_prefix("check-")
+                    .and_then(|set| told.get(&format!("tiny-{set}")));
+                let behind = tiny.is_some_and(|tiny| !told[&name].contains(tiny.as_str()))
+                    || told[&name].contains("is being deleted");
                 let answered = condition(&status, "PromptsAnswered");
                 let open = answered.is_some_and(|answered| answered.reason == "NotYet");
                 let failed = status
                     .prompts
                     .iter()
                     .any(|prompt| prompt.state != PromptState::Answered);
-                status.phase != Some(wanted(&one.name_any())) || open || failed
+                status.phase != Some(wanted(&name)) || open || failed || behind
             })
-            .map(|one| {
-                let message = one.status.as_ref().and_then(|status| status.message.clone());
-                format!("{}: {}", one.name_any(), message.unwrap_or_default())
-            })
+            .map(|one| format!("{}: {}", one.name_any(), told[&one.name_any()]))
             .collect();
         if all.len() == SETS * 5 && late.is_empty() {
             let seen = |one: &api::infra_example_com::v1::NvidiaGpuLlm| {

@@ -34,9 +34,11 @@ async fn a_pull_goes_on() {
     assert_eq!(before.reason.as_deref(), Some("PullingModel"));
     assert_eq!(before.phase, Some(Phase::InProgress));
     let uid = stand.space.api::<Pod>().get(POD).await.unwrap().uid();
+    // It stands still until the next operator is there, which could else come too late to tell how far it is.
+    faults.stall_load(&pod);
     stand.operator.process.kill9();
-    faults.heal(&pod);
     stand.restart().await;
+    faults.heal(&pod);
     let message = before.message.clone();
     wait_status(&stand.space, "demo", "further", |status| {
         told(status) && status.message != message

@@ -111,7 +111,7 @@ async fn a_label_that_somebody_removes_comes_back() {
     let mark = scene.mark().await;
     scene.label("a", "tier-").await;
     scene.wait_labels("a", &[("gpu", "h100"), ("tier", "gold")]).await;
-    assert_eq!(scene.node_writes(&mark).await.len(), 1);
+    assert_eq!(scene.wait_node_writes(&mark, 1).await.len(), 1);
 }
 
 /// A labeler that is deleted while the operator is away waits for it; and one whose finalizer somebody takes off leaves

@@ -88,6 +88,16 @@ async fn without_the_right_to_write_nodes() {
         .apply_yaml(&role_of("no-patch", &without))
         .await
         .unwrap();
+    // The API server acts on a changed role a moment after it has stored it.
+    let account = format!("--as=system:serviceaccount:{SYSTEM_NAMESPACE}:no-patch");
+    testkit::until("the right is gone", PATIENCE, async || {
+        let (_, said) = space
+            .kubectl(&["auth", "can-i", "patch", "nodes", &account])
+            .await;
+        said.starts_with("no").then_some(()).ok_or(said)
+    })
+    .await
+    .unwrap();
 
     let labels = [(key("tier"), "lead")].into();
     space

@@ -83,7 +83,7 @@ async fn one_apply_per_node_and_none_at_rest() {
     })
     .await
     .unwrap();
-    let writes = scene.node_writes(&mark).await;
+    let writes = scene.wait_node_writes(&mark, 1).await;
     assert_eq!(writes.len(), 1, "{writes:?}");
     for index in 0..5 {
         crate::scene::wait_status(scene.space(), &format!("l{index}"), "11 nodes", |status| {
@@ -141,7 +141,7 @@ async fn heartbeats_wake_nobody() {
     // A change that does count is behind them in the same watch: when it is done, they were seen.
     scene.label("a", "gpu-").await;
     scene.wait_labels("a", &[]).await;
-    assert_eq!(scene.node_writes(&mark).await.len(), 1);
+    assert_eq!(scene.wait_node_writes(&mark, 1).await.len(), 1);
 }
 
 async fn heartbeat(scene: &Scene, nodes: &[String]) {

@@ -111,6 +111,20 @@ impl Scene {
         requests
     }
 
+    /// The same once there are `least`: a node shows a write a moment before it stands in the log.
+    pub async fn wait_node_writes(&self, mark: &Mark, least: usize) -> Vec<Request> {
+        testkit::until(format!("{least} writes in the log"), PATIENCE, async || {
+            let writes = self.node_writes(mark).await;
+            if writes.len() >= least {
+                Ok(writes)
+            } else {
+                Err(format!("{writes:?}"))
+            }
+        })
+        .await
+        .unwrap()
+    }
+
     /// Now, in the audit log.
     pub async fn mark(&self) -> Mark {
         cluster().await.audit_log().mark()

@@ -14,7 +14,7 @@ use kube::{
 
 use super::{
     common::{Space, bed, condition},
-    deployment, model, serving,
+    deployment, kubectl, model, serving,
 };
 
 /// A deployment with two replicas and a volume.
@@ -66,6 +66,10 @@ async fn everything_goes_with_the_deployment() {
 #[tokio::test]
 async fn a_foreground_deletion_shows_terminating() {
     let space = serving("foreground", 1).await;
+    // Held until that was read: its children may else be gone before anybody has looked.
+    let with = |finalizers: &str| format!(r#"{{"metadata":{{"finalizers":{finalizers}}}}}"#);
+    let held = with(r#"["example.com/held"]"#);
+    kubectl(&space, &["patch", "service", "chat", "--type=merge", "-p", &held]).await;
     space
         .api::<LLMDeployment>()
         .delete("chat", &DeleteParams::foreground())
@@ -81,6 +85,12 @@ async fn a_foreground_deletion_shows_terminating() {
         (ready.status.as_str(), ready.reason.as_str()),
         ("False", "Terminating")
     );
+    let released = with("null");
+    kubectl(
+        &space,
+        &["patch", "service", "chat", "--type=merge", "-p", &released],
+    )
+    .await;
     space.wait_gone::<LLMDeployment>("chat").await;
     assert!(
         space.api::<Deployment>().get_opt("chat").await.unwrap().is_none(),

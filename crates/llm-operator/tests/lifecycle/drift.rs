@@ -150,10 +150,19 @@ async fn a_deleted_child_is_made_again() {
     is_recreated::<Deployment>(&space).await;
     let status = space.wait_state("chat", "Ready").await;
     assert_eq!(status.ready_replicas, Some(2));
-    // The status may still be that of the Deployment before.
-    let victim = testkit::until("a Pod", PATIENCE, async || pods(&space, "chat").await.pop())
-        .await
-        .unwrap();
+    // The status may still be that of the Deployment before, whose Pods go: one of these could be gone before it is deleted.
+    space
+        .wait::<Deployment>("serves", "chat", |child| {
+            child.status.as_ref().and_then(|status| status.ready_replicas) == Some(2)
+        })
+        .await;
+    let victim = testkit::until("a Pod of two", PATIENCE, async || {
+        let mut living = pods(&space, "chat").await;
+        let victim = living.pop();
+        (living.len() == 1).then_some(victim).flatten()
+    })
+    .await
+    .unwrap();
     space.delete::<Pod>(&victim).await;
     space.wait_gone::<Pod>(&victim).await;
     space

@@ -22,12 +22,13 @@ async fn kubectl_scales_up_and_down() {
     assert_eq!(space.api::<Pod>().list(&selected).await.unwrap().items.len(), 3);
 
     kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=1"]).await;
-    let status = space
-        .wait_status("chat", "one replica", |status| {
+    // The Pods may be gone a moment before their controller says that it has seen the new number.
+    space
+        .wait_status("chat", "one replica, and Ready", |status| {
             (status.replicas, status.ready_replicas) == (Some(1), Some(1))
+                && status.state == Some(api::shared::State::Ready)
         })
         .await;
-    assert_eq!(status.state.map(api::shared::State::as_str), Some("Ready"));
 
     kubectl(&space, &["scale", "llmdeployment", "chat", "--replicas=0"]).await;
     let status = space.wait_state("chat", "Stopped").await;

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use api::opendatahub_io::components::v1alpha1::Llmd;
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use testkit::{Charts, Cluster, NodeSpec};
+use testkit::{
+    Charts, Cluster, NodeSpec,
+    plane::audit::{Filter, Mark},
+};
 
 use crate::common::{self, Operator};
 
@@ -200,6 +203,26 @@ impl Bed {
                 && llmd.status.as_ref().unwrap().observed_generation == llmd.metadata.generation
         })
         .await
+    }
+
+    /// Waits until the operator writes nothing for a while, and tells since when: the last events of what has just been deployed may
+    /// come late.
+    pub async fn quiet(&self) -> Mark {
+        let log = self.cluster.audit_log();
+        testkit::until("the operator to be quiet", PATIENCE, async || {
+            let mark = log.mark();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let counts = log
+                .count_since(&mark, &Filter::user("llm-system:llm-operator"))
+                .unwrap();
+            if counts.writes() == 0 {
+                Ok(mark)
+            } else {
+                Err(counts.to_string())
+            }
+        })
+        .await
+        .unwrap()
     }
 
     /// `helm` as a person would call it, on namespace llm-d.

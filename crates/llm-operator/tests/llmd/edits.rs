@@ -1,8 +1,37 @@
 //! Changes of the resource: versions, values, charts that come and go, another namespace.
 
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, api::ListParams};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, DOCUMENT, condition, message};
+use crate::bed::{Bed, DOCUMENT, PATIENCE, condition, message};
+
+/// Waits until every Deployment is as its controller leaves it, with no Pod on its way out: until then it writes about them.
+async fn rolled_out(bed: &Bed) {
+    let deployments: Api<Deployment> = Api::namespaced(bed.client.clone(), "llm-d");
+    let is_done = |one: &Deployment| {
+        let number = |number: Option<i32>| number.unwrap_or(0);
+        let wanted = number(one.spec.as_ref().and_then(|spec| spec.replicas));
+        let status = one.status.clone().unwrap_or_default();
+        let counts = [
+            status.replicas,
+            status.updated_replicas,
+            status.available_replicas,
+        ];
+        status.observed_generation == one.metadata.generation
+            && counts.map(number) == [wanted; 3]
+            && number(status.terminating_replicas) == 0
+    };
+    testkit::until("the rollouts to be over", PATIENCE, async || {
+        let all = deployments.list(&ListParams::default()).await.unwrap().items;
+        match all.iter().find(|one| !is_done(one)) {
+            None => Ok(()),
+            Some(one) => Err(format!("{:?}: {:?}", one.metadata.name, one.status)),
+        }
+    })
+    .await
+    .unwrap();
+}
 
 /// Another version and other values upgrade one release and no other; values of a ConfigMap and of the spec win over the operator's;
 /// values that a chart refuses touch nothing; a chart that is switched off is uninstalled, and the others are fitted to it.
@@ -135,7 +164,7 @@ async fn drift_is_put_right_and_rest_is_quiet() {
     // A route that a hook has made is forgotten by Helm, and kept all the same.
     bed.kubectl(&["-n", "llm-d", "delete", "httproute", "llm-d-modelservice"])
         .await;
-    testkit::until("everything is as it was", crate::bed::PATIENCE, async || {
+    testkit::until("everything is as it was", PATIENCE, async || {
         let image = "jsonpath={.spec.template.spec.containers[0].image}";
         let image = bed
             .try_kubectl(&["-n", "llm-d", "get", deployment, "-o", image])
@@ -174,6 +203,9 @@ async fn drift_is_put_right_and_rest_is_quiet() {
         assert_eq!(version(&before, release), version(&after, release), "no revision");
     }
 
+    // It was Ready all the while or is so again; what was put right is still rolled out, and told.
+    rolled_out(&bed).await;
+    bed.quiet().await;
     let rest = bed.llmds().get("default-llm-d").await.unwrap();
     let secrets = [
         "-n",

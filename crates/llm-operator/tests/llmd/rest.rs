@@ -34,21 +34,7 @@ async fn a_hundred_reconciles_write_nothing() {
     bed.apply(DOCUMENT).await;
     bed.ready().await;
     let log = bed.cluster.audit_log();
-    // The last events of what has just been deployed may come late.
-    let start = until("the operator to be quiet", PATIENCE, async || {
-        let mark = log.mark();
-        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        let counts = log
-            .count_since(&mark, &Filter::user("llm-system:llm-operator"))
-            .unwrap();
-        if counts.writes() == 0 {
-            Ok(mark)
-        } else {
-            Err(counts.to_string())
-        }
-    })
-    .await
-    .unwrap();
+    let start = bed.quiet().await;
     let before = records(&bed).await;
     let status = bed.ready().await.status;
     let done = reconciles(&bed).await;

@@ -64,9 +64,12 @@ pub async fn running(space: &Space, name: &str) -> Running {
         (set.name_any(), hash(set.labels()), replicas)
     });
     let pods = space.api::<Pod>().list(&params).await.unwrap();
-    let mut pods: Vec<_> = pods
+    // A Pod on its way out is in no count of a Deployment, and may be there for a while after the last rollout.
+    let stay = pods
         .items
         .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let mut pods: Vec<_> = stay
         .map(|pod| {
             (
                 pod.name_any(),
@@ -86,7 +89,7 @@ pub async fn running(space: &Space, name: &str) -> Running {
     }
 }
 
-/// The controller has seen the latest spec, and as many Pods as asked for are available, and no others exist.
+/// The controller has seen the latest spec, and as many Pods as asked for are available, and no others stay.
 pub fn settled(deployment: &Deployment) -> bool {
     let wanted = deployment.spec.as_ref().unwrap().replicas;
     let status = deployment.status.clone().unwrap_or_default();

@@ -144,9 +144,19 @@ async fn told(scaled: &Scaled<'_>, status: &serde_json::Value, serving: usize) {
     let said = active["message"].as_str().unwrap();
     let why = ["requests/s arrive", "requests are inside"];
     assert!(why.iter().any(|words| said.contains(words)), "{active}");
-    let autoscaler: HorizontalPodAutoscaler = scaled.autoscaler().await.unwrap();
-    let state = autoscaler.status.unwrap();
-    assert_eq!(i64::from(state.desired_replicas), desired, "{scaling}");
+    // A number that was decided just now reaches the autoscaler by its next look.
+    testkit::until("the autoscaler asks for what is decided", GROWS, async || {
+        let autoscaler: HorizontalPodAutoscaler = scaled.autoscaler().await.unwrap();
+        let asked = i64::from(autoscaler.status.unwrap().desired_replicas);
+        let scaling = scaled.status().await["scaling"].take();
+        if scaling["desiredReplicas"].as_i64() == Some(asked) {
+            Ok(())
+        } else {
+            Err(format!("{asked}: {scaling}"))
+        }
+    })
+    .await
+    .unwrap();
     assert!(serving >= 3, "{serving} serve");
     let (worked, row) = scaled.space.kubectl(&["get", "hpa", scaled.name]).await;
     assert!(worked && row.contains("1 (avg)"), "{row}");

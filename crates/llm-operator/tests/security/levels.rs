@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bases::{Base, bases, containers, pods, rendered},
-    common::{Space, repository_file},
+    common::{PATIENCE, Space, repository_file},
     scene::bed,
 };
 
@@ -44,6 +44,15 @@ async fn enforce(space: &Space, level: &str) {
         .patch(&space.namespace, &PatchParams::default(), &Patch::Merge(&labels))
         .await
         .unwrap();
+    // Admission knows namespaces by a watch, and so a moment late.
+    let forbidden = json!({"spec": {"hostNetwork": true, "containers": [{"name": "a", "image": "a"}]}});
+    testkit::until(format!("{level} is enforced"), PATIENCE, async || {
+        let said = refusal(&space.client, &space.namespace, forbidden.clone()).await;
+        said.filter(|said| said.contains(&format!("\"{level}:")))
+            .map(drop)
+    })
+    .await
+    .unwrap();
 }
 
 /// What the API server has against a Pod, without making it.

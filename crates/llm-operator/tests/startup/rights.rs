@@ -108,5 +108,11 @@ async fn a_write_that_is_forbidden() {
     for word in ["Service chat", "ClusterRole", "cannot"] {
         assert!(message.contains(word), "{word}: {message}");
     }
-    assert!(operator.process.log().contains("reason=\"Forbidden\""));
+    // The log tells it after the status.
+    testkit::until("the log tells it", PATIENCE, async || {
+        let log = operator.process.log();
+        log.contains("reason=\"Forbidden\"").then_some(()).ok_or(log)
+    })
+    .await
+    .unwrap();
 }

@@ -143,6 +143,36 @@ pub async fn claim(space: &Space, name: &str) -> PersistentVolumeClaim {
     space.api().get(name).await.unwrap()
 }
 
+fn is_ready(pod: &Pod) -> bool {
+    let status = pod.status.as_ref();
+    let conditions = status.and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Waits until so many Pods of a deployment serve from this image, and no other stays. A status names the image of a model that was
+/// edited while all that it counts are Pods of the image before.
+pub async fn serving_from(space: &Space, name: &str, image: &str, count: usize) -> Vec<Pod> {
+    let is_new = |pod: &Pod| engine(pod).image.as_deref() == Some(image) && is_ready(pod);
+    testkit::until(
+        format!("{count} Pods of {name} with {image}"),
+        PATIENCE,
+        async || {
+            let pods = pods(space, name).await;
+            let new = pods.iter().filter(|pod| is_new(pod)).count();
+            if (pods.len(), new) == (count, count) {
+                Ok(pods)
+            } else {
+                Err(format!("{new} of {}", pods.len()))
+            }
+        },
+    )
+    .await
+    .unwrap()
+}
+
 /// Deletes the only Pod and waits until another one serves; the new one.
 pub async fn replaced(space: &Space, name: &str) -> Pod {
     let old = pod(space, name).await;
@@ -151,18 +181,10 @@ pub async fn replaced(space: &Space, name: &str) -> Pod {
         .delete(&old.name_any(), &DeleteParams::default())
         .await
         .unwrap();
-    let ready = |pod: &Pod| {
-        let status = pod.status.as_ref();
-        let conditions = status.and_then(|status| status.conditions.as_ref());
-        conditions
-            .into_iter()
-            .flatten()
-            .any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    };
     testkit::until(format!("another Pod of {name} is ready"), PATIENCE, async || {
         let pods = pods(space, name).await;
         pods.into_iter()
-            .find(|pod| pod.metadata.uid != old.metadata.uid && ready(pod))
+            .find(|pod| pod.metadata.uid != old.metadata.uid && is_ready(pod))
     })
     .await
     .unwrap()

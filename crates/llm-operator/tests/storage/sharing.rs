@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::place::{bed, deploy, edit_deployment, edit_model, generic, nodes_of, pods};
+use crate::place::{bed, deploy, edit_deployment, edit_model, generic, nodes_of, pods, serving_from};
 
 /// `ReadWriteOnce`: replicas meet on one node, through a rolling update too.
 /// Promises: S2-22
@@ -23,8 +23,8 @@ async fn one_node_shares_a_claim() {
             && status.replicas == Some(3)
             && status.ready_replicas == Some(3)
     };
+    let again = nodes_of(&serving_from(&space, "chat", "your-registry/gpt-small:v2", 3).await);
     space.wait_status("chat", "updated", updated).await;
-    let again = nodes_of(&pods(&space, "chat").await);
     assert!(again.iter().all(|node| *node == nodes[0]), "{nodes:?} {again:?}");
 }
 
@@ -72,5 +72,6 @@ async fn a_claim_for_one_pod_has_one_replica() {
     let updated = |status: &api::llm_example_com::v1alpha1::LLMDeploymentStatus| {
         status.image.as_deref() == Some("your-registry/gpt-small:v2") && status.ready_replicas == Some(1)
     };
+    serving_from(&space, "chat", "your-registry/gpt-small:v2", 1).await;
     space.wait_status("chat", "updated", updated).await;
 }

@@ -317,7 +317,9 @@ async fn no_pod_restarts() {
         // Every whole Update of the earlier operator drops the revision; the controller puts it back.
         let current = status.observed_generation == deployment.metadata.generation
             && deployment.annotations().contains_key(REVISION);
-        (current && status.unavailable_replicas == Some(1)).then_some(deployment)
+        // Unavailable is also what is not made yet: `replicas` counts the Pods that are there.
+        let made = (status.replicas, status.unavailable_replicas) == (Some(1), Some(1));
+        (current && made).then_some(deployment)
     };
     let pods = async || {
         let pods = bed.api::<Pod>().list(&ListParams::default()).await.unwrap();

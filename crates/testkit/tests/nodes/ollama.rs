@@ -230,8 +230,19 @@ async fn a_shell_ends_its_server_once_the_marker_is_there_and_succeeds() {
     nodes.faults().heal(&target);
     nodes.faults().hang_prompts(&target, "slow");
     let slow = ask("a slow one");
-    let hanging = post(&to, "/api/generate", &slow);
-    assert!(timeout(Duration::from_millis(300), hanging).await.is_err());
+    {
+        let hanging = post(&to, "/api/generate", &slow);
+        tokio::pin!(hanging);
+        let heard = until("the slow one to be asked", LIMIT, async || {
+            let journal = nodes.journal().of_container("marked", "llm", "engine");
+            (journal.times_asked("a slow one") == 1).then_some(())
+        });
+        tokio::select! {
+            answer = &mut hanging => panic!("{answer}"),
+            heard = heard => heard.unwrap(),
+        }
+        assert!(timeout(Duration::from_millis(300), hanging).await.is_err());
+    }
     nodes.faults().heal(&target);
     let good = post(&to, "/api/generate", &ask("a bad one")).await;
     assert!(good.contains(r#""done":true"#), "{good}");

@@ -81,7 +81,10 @@ fn show(rows: &[(Run, Run)], report: &mut Report) {
         1.15,
         "x",
     );
-    bar("CPU / minimal client's", ours.cpu / minimal.cpu, 2.5, "x");
+    // The clock counts in hundredths of a second: below 100 resources a ratio says nothing.
+    if size >= FLAT_FROM {
+        bar("CPU / minimal client's", ours.cpu / minimal.cpu, 2.5, "x");
+    }
     bar("peak memory", ours.peak_mb, 40.0, " MB");
     let over = count(ours.writes()) - count(minimal.writes());
     bar("writes over the floor", over, 0.0, "");
