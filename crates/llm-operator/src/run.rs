@@ -11,7 +11,7 @@ use controllers::{
 };
 use kube::Client;
 use reconcile::{
-    Metrics,
+    Fence, Metrics,
     client::{ClientOptions, connect},
     lease::{Elector, HoldEnd, LeaseConfig},
 };
@@ -87,7 +87,12 @@ async fn run(args: RunArgs) -> Result<(), String> {
     for sentence in scope.left_out() {
         tracing::info!("{sentence}");
     }
-    let client = connect(ClientOptions::default(), &metrics)
+    let fence = Fence::default();
+    let options = ClientOptions {
+        fence: fence.clone(),
+        ..ClientOptions::default()
+    };
+    let client = connect(options, &metrics)
         .await
         .map_err(|error| error.to_string())?;
     let (leads, lead_known) = watch::channel(false);
@@ -101,6 +106,7 @@ async fn run(args: RunArgs) -> Result<(), String> {
     let (cluster, metrics_api) = tokio::join!(cluster_version::ask(&client), metrics_api);
     let process = Process {
         client,
+        fence,
         scope,
         metrics,
         readiness,
@@ -121,6 +127,8 @@ async fn run(args: RunArgs) -> Result<(), String> {
 /// What lives as long as the process, whether it leads or not.
 struct Process {
     client: Client,
+    /// Closes when the lease runs out.
+    fence: Fence,
     scope: Scope,
     metrics: Metrics,
     readiness: Arc<Readiness>,
@@ -135,6 +143,7 @@ struct Process {
 async fn lead(args: &RunArgs, process: &Process, stop: &CancellationToken) -> Result<(), String> {
     let Process {
         client,
+        fence,
         metrics,
         readiness,
         ..
@@ -152,7 +161,7 @@ async fn lead(args: &RunArgs, process: &Process, stop: &CancellationToken) -> Re
         retry: args.lease_retry_period,
         ..LeaseConfig::new(&args.lease_namespace, &args.lease_name, &identity)
     };
-    let mut elector = Elector::new(client.clone(), config, metrics.clone());
+    let mut elector = Elector::new(client.clone(), config, metrics.clone()).fencing(fence.clone());
     readiness.set_role(Role::Standby);
     tracing::info!(
         identity,
@@ -200,6 +209,7 @@ async fn work(
         leads,
         metrics_api,
         cluster,
+        ..
     } = process;
     tokio::select! {
         installed = Box::pin(install::definitions(client, &args.install)) => installed?,

@@ -317,3 +317,43 @@ async fn a_leader_that_was_frozen_does_not_come_back() {
     assert_eq!(scene.holder().await, standby.identity);
     assert!(standby.leads().await);
 }
+
+/// A leader that is frozen with half of its work before it, for longer than its lease, sends nothing of that when it wakes: the
+/// other has done it.
+#[tokio::test]
+async fn one_frozen_in_the_middle_of_its_work_sends_no_more_of_it() {
+    let scene = Scene::new("midway").await;
+    let mut leader = scene.replica("a", &SHORT).await;
+    leader.wait_leads().await;
+    let standby = scene.replica("b", &SHORT).await;
+    // All its workers wait for an answer most of the time, with the next write to follow.
+    let slow = Fault::Delay(Duration::from_millis(300));
+    leader.proxy.order_always(Matching::method("PATCH"), slow);
+    let before = writes(&leader.proxy);
+    let names = names("chat", 40);
+    scene.apply_deployments(&names).await;
+    testkit::until("it is at work", PATIENCE, async || {
+        (writes(&leader.proxy) > before + 20).then_some(())
+    })
+    .await
+    .unwrap();
+
+    leader.operator.process.signal(Signal::Stop).unwrap();
+    standby.wait_leads().await;
+    for name in &names {
+        scene.space.wait_state(name, "Ready").await;
+    }
+    let frozen_writes = writes(&leader.proxy);
+    leader.operator.process.signal(Signal::Continue).unwrap();
+    let code = testkit::until("it ends itself", PATIENCE, async || {
+        leader.operator.process.exit_code()
+    })
+    .await
+    .unwrap();
+    assert_eq!(code, 1);
+    let tried = writes(&leader.proxy) - frozen_writes;
+    assert!(
+        tried <= 1,
+        "{tried} writes after it woke, and not only one for the lease"
+    );
+}

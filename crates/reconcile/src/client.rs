@@ -1,7 +1,8 @@
 //! The Kubernetes client as this operator needs it: bounded in time, counted, and without hidden retries.
 //!
 //! kube's own retry repeats a failing request for minutes, which starves the lease and hides overload from our
-//! back-off; it is off. Every request but a watch must be answered completely within [`ClientOptions::timeout`].
+//! back-off; it is off. Every request but a watch must be answered completely within [`ClientOptions::timeout`]. What changes
+//! the cluster is sent only while [`ClientOptions::fence`] is open.
 
 use std::{
     future::Future,
@@ -19,20 +20,23 @@ use kube::{
 };
 use tower::{BoxError, Layer, Service};
 
-use crate::metrics::Metrics;
+use crate::{fence::Fence, metrics::Metrics};
 
 /// How requests are made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientOptions {
     /// Longest time for a request that is no watch, answer included; and for a watch to begin.
     pub timeout: Duration,
+    /// Whether writes may be sent.
+    pub fence: Fence,
 }
 
 impl Default for ClientOptions {
-    /// 15 s: above what a loaded API server needs for one write, below a lease's renew deadline twice over.
+    /// 15 s: above what a loaded API server needs for one write, below a lease's renew deadline twice over. The fence is open.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(15),
+            fence: Fence::default(),
         }
     }
 }
@@ -66,16 +70,19 @@ pub fn from_config(
     let builder = ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
     Ok(builder
         .with_layer(&Bounded {
-            timeout: options.timeout,
+            options,
             metrics: metrics.clone(),
         })
         .build())
 }
 
+/// What a write is told that comes too late.
+const FENCED: &str = "not sent: the lease of this process has run out, and another replica may lead";
+
 /// The layer that bounds and counts.
 #[derive(Clone, Debug)]
 struct Bounded {
-    timeout: Duration,
+    options: ClientOptions,
     metrics: Metrics,
 }
 
@@ -111,7 +118,12 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let asked = Asked::of(&request);
-        let Bounded { timeout, metrics } = self.bounds.clone();
+        let Bounded { options, metrics } = self.bounds.clone();
+        if asked.changes() && !options.fence.is_open() {
+            metrics.api_request(asked.verb, &asked.resource, "fenced");
+            return Box::pin(async { Err(FENCED.into()) });
+        }
+        let timeout = options.timeout;
         let answer = self.inner.call(request);
         Box::pin(async move {
             let streamed = asked.streamed;
@@ -219,6 +231,13 @@ impl Asked {
             streamed: watch || follow,
         }
     }
+
+    /// Whether it changes the cluster in the leader's name. The lease is each candidate's own; reviews of tokens and rights are
+    /// questions.
+    fn changes(&self) -> bool {
+        let reads = matches!(self.verb, "get" | "list" | "watch");
+        !reads && self.resource != "leases" && !self.resource.ends_with("reviews")
+    }
 }
 
 /// Resource (with subresource) that a path is about, and whether it names one object.
@@ -323,6 +342,26 @@ mod tests {
                 streamed,
             };
             assert_eq!(asked(method, uri, kind), expected, "{method} {uri}");
+        }
+    }
+
+    #[test]
+    fn writes_in_the_leaders_name_are_told_from_the_rest() {
+        for (method, uri, changes) in [
+            ("GET", "/api/v1/namespaces/n/pods", false),
+            ("PATCH", "/apis/apps/v1/namespaces/n/deployments/a", true),
+            ("PATCH", "/apis/g/v1/namespaces/n/things/a/status", true),
+            ("POST", "/api/v1/namespaces/n/events", true),
+            ("DELETE", "/api/v1/namespaces/n/pods/a", true),
+            ("PUT", "/apis/coordination.k8s.io/v1/namespaces/n/leases/l", false),
+            (
+                "POST",
+                "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+                false,
+            ),
+            ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", false),
+        ] {
+            assert_eq!(asked(method, uri, "").changes(), changes, "{method} {uri}");
         }
     }
 }

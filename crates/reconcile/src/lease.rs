@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::decide::{Observer, Step};
-use crate::{apply::innermost, jitter::jittered, metrics::Metrics};
+use crate::{apply::innermost, fence::Fence, jitter::jittered, metrics::Metrics};
 
 /// Who competes for which lease, and how fast.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ pub struct Elector {
     api: Api<Lease>,
     config: LeaseConfig,
     metrics: Metrics,
+    fence: Fence,
     observer: Observer,
     /// The lease as we last wrote it, and when that write was sent.
     held: Option<(Lease, Instant)>,
@@ -87,9 +88,16 @@ impl Elector {
             api,
             config,
             metrics,
+            fence: Fence::default(),
             observer: Observer::default(),
             held: None,
         }
+    }
+
+    /// Moves this fence: from the moment that it leads, writes may begin until the deadline for the next renewal.
+    #[must_use]
+    pub fn fencing(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     /// Waits until this process leads. Returns `false` when `stop` came first.
@@ -156,7 +164,7 @@ impl Elector {
             // The lease counts from when it was asked for: this one is about to end, and the next try renews it.
             Ok(_) if sent.elapsed() >= self.config.renew_deadline => Ok(Some(Duration::ZERO)),
             Ok(lease) => {
-                self.held = Some((lease, sent));
+                self.keep(lease, sent);
                 Ok(None)
             }
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(Some(self.config.retry)),
@@ -221,8 +229,8 @@ impl Elector {
 
     fn renewed(&mut self, written: Result<(Lease, Instant), kube::Error>) -> Result<(), Option<String>> {
         match written {
-            Ok(held) => {
-                self.held = Some(held);
+            Ok((lease, sent)) => {
+                self.keep(lease, sent);
                 Ok(())
             }
             Err(error) => {
@@ -231,6 +239,12 @@ impl Elector {
                 Err(None)
             }
         }
+    }
+
+    /// It is ours, by a request that was sent then.
+    fn keep(&mut self, lease: Lease, sent: Instant) {
+        self.fence.permit_until(sent + self.config.renew_deadline);
+        self.held = Some((lease, sent));
     }
 
     /// The lease as it is now, if it is still ours.

@@ -135,7 +135,7 @@ impl Metrics {
         );
         r.register(
             "api_requests",
-            "Requests to the API server; code is the HTTP status, `timeout` or `error`",
+            "Requests to the API server; code is the HTTP status, `timeout`, `error` or `fenced`",
             self.requests.clone(),
         );
         r.register(
@@ -195,7 +195,7 @@ impl Metrics {
         self.queue_wait.observe(waited.as_secs_f64());
     }
 
-    /// Counts one API request. `code` is an HTTP status, `timeout` or `error`.
+    /// Counts one API request. `code` is an HTTP status, `timeout`, `error` or `fenced`.
     pub fn api_request(&self, verb: &'static str, resource: &str, code: &str) {
         let labels = RequestLabels {
             verb,

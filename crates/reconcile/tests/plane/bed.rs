@@ -11,7 +11,8 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, Resource, api::PostParams};
 use reconcile::{
-    Applier, CacheSpec, Child, DesiredObject, Metrics, Namespaces, ObjectKey, WatchCache, Watches, WorkQueue,
+    Applier, CacheSpec, Child, DesiredObject, Fence, Metrics, Namespaces, ObjectKey, WatchCache, Watches,
+    WorkQueue,
     client::{ClientOptions, from_config},
 };
 use serde::Serialize;
@@ -56,6 +57,16 @@ pub async fn plane() -> &'static Cluster {
 
 pub async fn counted_client(proxy: &FaultProxy, metrics: &Metrics) -> Client {
     counted_client_of(plane().await, proxy, metrics).await
+}
+
+/// A client whose writes this fence lets through.
+pub async fn fenced_client(fence: &Fence) -> Client {
+    let config = plane().await.access(Identity::Admin).config().await.unwrap();
+    let options = ClientOptions {
+        fence: fence.clone(),
+        ..ClientOptions::default()
+    };
+    from_config(config, options, &Metrics::new()).unwrap()
 }
 
 async fn counted_client_of(cluster: &Cluster, proxy: &FaultProxy, metrics: &Metrics) -> Client {

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{Api, api::PostParams};
 use reconcile::{
-    Metrics,
+    ApplyError, Fence, Metrics,
     lease::{Elector, HoldEnd, LeaseConfig},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::bed::{LIMIT, counted_client, namespace, plane};
+use crate::bed::{LIMIT, counted_client, fenced_client, namespace, plane};
 
 fn config(namespace: &str, identity: &str) -> LeaseConfig {
     LeaseConfig {
@@ -123,4 +125,49 @@ async fn one_renewal_that_hangs_does_not_cost_the_lease() {
     let held = tokio::time::timeout(Duration::from_secs(4), elector.hold(&never));
     assert!(held.await.is_err(), "still held after four seconds");
     assert_eq!(proxy.pending(), 0);
+}
+
+/// Whoever does not get to renew, writes no more; what it asks, and the lease itself, go on.
+#[tokio::test]
+async fn nothing_is_written_when_the_lease_has_run_out() {
+    let admin = plane().await.admin_client().await.unwrap();
+    namespace(&admin, "lease-fence").await;
+    let fence = Fence::default();
+    let client = fenced_client(&fence).await;
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), "lease-fence");
+    let map = |name: &str| ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    };
+    let write = async |name: &str| maps.create(&PostParams::default(), &map(name)).await;
+    let never = CancellationToken::new();
+    let config = config("lease-fence", "only");
+    let deadline = config.renew_deadline;
+    let mut elector = Elector::new(client, config, Metrics::new()).fencing(fence);
+    write("before").await.unwrap();
+    assert!(elector.acquire(&never).await);
+    write("leading").await.unwrap();
+    // As if frozen: nobody renews.
+    tokio::time::sleep(deadline).await;
+    let refused = ApplyError::classify(
+        "ConfigMap",
+        "lease-fence",
+        "late",
+        write("late").await.unwrap_err(),
+    );
+    assert!(
+        refused.passes() && refused.to_string().contains("another replica may lead"),
+        "{refused}"
+    );
+    assert_eq!(maps.get_opt("late").await.unwrap(), None, "it may still ask");
+    let end = elector.hold(&never).await;
+    assert!(matches!(end, HoldEnd::Lost(_)), "{end:?}");
+    assert!(
+        elector.acquire(&never).await,
+        "the lease is no secret of the leader's"
+    );
+    write("again").await.unwrap();
 }

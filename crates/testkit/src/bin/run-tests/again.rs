@@ -29,7 +29,8 @@ pub fn run(programs: &[Program], failed: Vec<Outcome>, logs: &Path) -> Vec<Twice
         let program = programs.iter().find(|program| few && program.name == first.name);
         let second = program.map(|program| {
             println!("once more, alone: {}: {}", program.name, tests.join(", "));
-            program.run(&logs.join("again"), &tests)
+            let filters: Vec<String> = ["--exact".to_owned()].into_iter().chain(tests).collect();
+            program.run(&logs.join("again"), &filters)
         });
         Twice { first, second }
     };

@@ -35,9 +35,21 @@ struct Options {
     #[arg(long, env = "TEST_JOBS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     jobs: u8,
 
+    /// Leaves out tests whose names contain this; may be repeated
+    #[arg(long, value_name = "NAME")]
+    skip: Vec<String>,
+
     /// Chooses what is tested, as for `cargo test`: `-p llm-operator --test lifecycle`. Default: the workspace
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     selection: Vec<String>,
+}
+
+impl Options {
+    /// As libtest takes them.
+    fn filters(&self) -> Vec<String> {
+        let of = |name: &String| ["--skip".to_owned(), name.clone()];
+        self.skip.iter().flat_map(of).collect()
+    }
 }
 
 fn main() -> ExitCode {
@@ -55,7 +67,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<bool, build::BuildError> {
     let mut programs = build::programs(&options.selection)?;
     programs.sort_by_key(|program| (!program.is_long(), program.name.clone()));
-    let failed = run_all(&programs, usize::from(options.jobs));
+    let failed = run_all(&programs, usize::from(options.jobs), &options.filters());
     let twice = again::run(&programs, failed, Path::new(LOGS));
     for program in &twice {
         println!("{program}");
@@ -69,7 +81,7 @@ fn run(options: &Options) -> Result<bool, build::BuildError> {
 }
 
 /// Runs every program, `jobs` at a time, and tells of each as it ends. Out: those that failed.
-fn run_all(programs: &[Program], jobs: usize) -> Vec<Outcome> {
+fn run_all(programs: &[Program], jobs: usize, filters: &[String]) -> Vec<Outcome> {
     let started = Instant::now();
     let total = programs.len();
     let queue = Mutex::new(programs.iter());
@@ -80,7 +92,7 @@ fn run_all(programs: &[Program], jobs: usize) -> Vec<Outcome> {
             let queue = &queue;
             scope.spawn(move || {
                 while let Some(program) = next(queue) {
-                    if ended.send(program.run(Path::new(LOGS), &[])).is_err() {
+                    if ended.send(program.run(Path::new(LOGS), filters)).is_err() {
                         return;
                     }
                 }

@@ -40,11 +40,11 @@ impl Program {
         LONG.contains(&self.name.as_str())
     }
 
-    /// Runs it to its end, all its tests or only those named; what it writes is in a file of `logs` meanwhile, named like
-    /// the program.
-    pub fn run(&self, logs: &Path, only: &[String]) -> Outcome {
+    /// Runs it to its end, with `filters` as libtest takes them (`--skip a`, `--exact b c`); what it writes is in a file of
+    /// `logs` meanwhile, named like the program.
+    pub fn run(&self, logs: &Path, filters: &[String]) -> Outcome {
         let started = Instant::now();
-        let ended = self.ended(logs, only);
+        let ended = self.ended(logs, filters);
         let (output, success) = ended.unwrap_or_else(|error| (format!("could not be run: {error}\n"), false));
         Outcome {
             name: self.name.clone(),
@@ -54,7 +54,7 @@ impl Program {
         }
     }
 
-    fn ended(&self, logs: &Path, only: &[String]) -> io::Result<(String, bool)> {
+    fn ended(&self, logs: &Path, filters: &[String]) -> io::Result<(String, bool)> {
         fs::create_dir_all(logs)?;
         let path = logs.join(format!(
             "{}.log",
@@ -64,8 +64,7 @@ impl Program {
         let status = Command::new(&self.executable)
             .current_dir(&self.package)
             .env("CARGO_MANIFEST_DIR", &self.package)
-            .args((!only.is_empty()).then_some("--exact"))
-            .args(only)
+            .args(filters)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
