@@ -15,7 +15,7 @@ help: ## Show this list
 
 .PHONY: demo
 demo: ## The main job on a local cluster: YAML files in, a served model on every engine out (ONCE=1: exit with a verdict)
-	@$(CARGO) build --quiet --bins -p llm-operator -p testkit -p engine-sim
+	@$(CARGO) build --bins -p llm-operator -p testkit -p engine-sim
 	@./target/debug/demo $(if $(ONCE),--once)
 
 .PHONY: build
@@ -24,7 +24,7 @@ build: ## Build every binary (debug)
 
 .PHONY: run
 run: ## Run the operator on this machine, against the cluster of KUBECONFIG; its log also goes to /tmp/operator.log
-	@$(CARGO) build --quiet -p llm-operator
+	@$(CARGO) build -p llm-operator
 	@exec ./target/debug/llm-operator run --leader-elect=false --log-file '$(LOG_FILE)' $(RUN_ARGS)
 
 .PHONY: test
@@ -62,7 +62,7 @@ lint: ## Formatting, clippy, documentation
 
 .PHONY: manifests
 manifests: ## Write the generated files: config/crd, config/crd-optional, their copies, the chart's, docs/conditions.md, docs/fields
-	@$(CARGO) build --quiet -p llm-operator
+	@$(CARGO) build -p llm-operator
 	@./target/debug/llm-operator crds --output-dir config/crd
 	@./target/debug/llm-operator crds --optional --output-dir config/crd-optional
 	@cp config/crd/infra.example.com_nvidiagpullms.yaml manifest-controller/nvidia-gpu-llm-crd.yaml
@@ -73,7 +73,7 @@ manifests: ## Write the generated files: config/crd, config/crd-optional, their 
 
 .PHONY: release-fixtures
 release-fixtures: ## Once per release: keep its definitions, and the objects that it makes of every example, in releases/
-	@$(CARGO) build --quiet -p llm-operator
+	@$(CARGO) build -p llm-operator
 	@hack/release-fixtures.sh
 
 .PHONY: check-manifests
@@ -92,12 +92,12 @@ two-commands: ## The README's two commands in a fresh clone with empty caches (t
 
 .PHONY: bench
 bench: ## Time, writes, CPU and memory for 10, 100 and 1,000 resources beside a minimal client
-	@$(CARGO) build --quiet --release -p llm-operator -p testkit --bin llm-operator --bin bench
+	@$(CARGO) build --release -p llm-operator -p testkit --bin llm-operator --bin bench
 	@./target/release/bench $(BENCH_ARGS)
 
 .PHONY: chaos
 chaos: ## A day of faults: 300 resources of all kinds, 1,000 faults, everything comes right by itself (ARGS='--seed 7 ...')
-	@$(CARGO) build --quiet --bins -p llm-operator -p testkit -p engine-sim
+	@$(CARGO) build --bins -p llm-operator -p testkit -p engine-sim
 	@./target/debug/chaos $(ARGS)
 
 .PHONY: promises
@@ -106,12 +106,12 @@ promises: ## The table of promises and the tests that prove each
 
 .PHONY: cluster
 cluster: ## Start a local cluster with simulated GPU nodes and print how to use it
-	@$(CARGO) build --quiet --bins -p testkit -p engine-sim
+	@$(CARGO) build --bins -p testkit -p engine-sim
 	@./target/debug/local-cluster up
 
 .PHONY: cluster-down
 cluster-down: ## Stop the local cluster
-	@$(CARGO) build --quiet --bins -p testkit -p engine-sim
+	@$(CARGO) build --bins -p testkit -p engine-sim
 	@./target/debug/local-cluster down
 
 .PHONY: e2e
@@ -124,7 +124,7 @@ kind-setup: ## A kind cluster with Traefik on port 8080 and the image IMG in it 
 
 .PHONY: get-manifests
 get-manifests: ## Fetch llm-d's charts into opt/manifests/llmd and render them for Kustomize (ARGS='--infra 1.3.3 ...'; needs helm)
-	@$(CARGO) build --quiet -p llm-operator
+	@$(CARGO) build -p llm-operator
 	@LLM_OPERATOR=$${LLM_OPERATOR:-$$PWD/target/debug/llm-operator} ./get_all_manifests.sh $(ARGS)
 
 .PHONY: image
