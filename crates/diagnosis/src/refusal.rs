@@ -5,9 +5,6 @@
 
 use crate::{Finding, Reason, redact};
 
-/// Begins what the admission plugin `ServiceAccount` says of a Pod whose account is missing.
-const LOOKING_FOR_ACCOUNT: &str = "error looking up service account ";
-
 /// The finding about Pods that could not be created.
 pub fn explain(message: &str) -> Finding {
     let words = without_pod_name(message);
@@ -43,7 +40,7 @@ pub fn explain(message: &str) -> Finding {
             &sorted_limits(words),
         );
     }
-    if words.contains(LOOKING_FOR_ACCOUNT) && words.contains(r#"serviceaccount "default" not found"#) {
+    if words.contains(r#"serviceaccount "default" not found"#) {
         return said(
             "the namespace has no ServiceAccount default yet",
             "kube-controller-manager makes it in every namespace.",
@@ -63,7 +60,7 @@ pub fn explain(message: &str) -> Finding {
         "Ask the owner of that webhook."
     } else if words.contains("no PriorityClass with name") {
         "Create the PriorityClass, or correct its name."
-    } else if words.contains(LOOKING_FOR_ACCOUNT) {
+    } else if words.contains("error looking up service account") {
         "Create the ServiceAccount, or correct its name."
     } else {
         "Correct what the API server refuses."

@@ -115,6 +115,21 @@ impl Replica {
             .await
             .unwrap();
     }
+
+    /// Lets it go on after it was frozen for longer than its lease: it ends itself, and tries to write nothing but, once, the lease,
+    /// which the API server refuses.
+    async fn ends_when_woken(&mut self) {
+        let before = writes(&self.proxy);
+        self.operator.process.signal(Signal::Continue).unwrap();
+        let code = testkit::until("it ends itself", PATIENCE, async || {
+            self.operator.process.exit_code()
+        })
+        .await
+        .unwrap();
+        assert_eq!(code, 1);
+        let tried = writes(&self.proxy) - before;
+        assert!(tried <= 1, "{tried} writes after it woke");
+    }
 }
 
 fn names(prefix: &str, count: usize) -> Vec<String> {
@@ -290,30 +305,13 @@ async fn a_leader_that_was_frozen_does_not_come_back() {
     scene.apply_deployments(&names).await;
     for name in &names {
         scene.space.wait_state(name, "Ready").await;
-        // It is written after the status: a leader that is frozen before would have it to write when it wakes.
-        testkit::until(format!("the Event of {name}"), PATIENCE, async || {
-            let told = scene.space.events(name).await;
-            told.contains_key("AllReplicasReady")
-                .then_some(())
-                .ok_or_else(|| format!("{:?}", told.keys()))
-        })
-        .await
-        .unwrap();
+        // A leader that is frozen before would have it to write when it wakes.
+        scene.space.wait_event(name, "AllReplicasReady").await;
     }
 
     leader.operator.process.signal(Signal::Stop).unwrap();
     standby.wait_leads().await;
-    let frozen_writes = writes(&leader.proxy);
-    leader.operator.process.signal(Signal::Continue).unwrap();
-    let code = testkit::until("it ends itself", PATIENCE, async || {
-        leader.operator.process.exit_code()
-    })
-    .await
-    .unwrap();
-    assert_eq!(code, 1);
-    // One attempt to renew is refused by the API server; nothing else is tried.
-    let tried = writes(&leader.proxy) - frozen_writes;
-    assert!(tried <= 1, "{tried} writes after it woke");
+    leader.ends_when_woken().await;
     assert_eq!(scene.holder().await, standby.identity);
     assert!(standby.leads().await);
 }
@@ -343,17 +341,5 @@ async fn one_frozen_in_the_middle_of_its_work_sends_no_more_of_it() {
     for name in &names {
         scene.space.wait_state(name, "Ready").await;
     }
-    let frozen_writes = writes(&leader.proxy);
-    leader.operator.process.signal(Signal::Continue).unwrap();
-    let code = testkit::until("it ends itself", PATIENCE, async || {
-        leader.operator.process.exit_code()
-    })
-    .await
-    .unwrap();
-    assert_eq!(code, 1);
-    let tried = writes(&leader.proxy) - frozen_writes;
-    assert!(
-        tried <= 1,
-        "{tried} writes after it woke, and not only one for the lease"
-    );
+    leader.ends_when_woken().await;
 }

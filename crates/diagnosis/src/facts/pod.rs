@@ -199,7 +199,7 @@ impl From<&Pod> for PodFacts {
                 .flatten()
                 .map(|secret| secret.name.as_str().into())
                 .collect(),
-            containers: container::containers(spec, status, unready_since(status)),
+            containers: container::containers(spec, status),
             placement: node.is_none().then(|| Box::new(placement(spec))),
             node,
         }

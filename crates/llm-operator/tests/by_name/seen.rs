@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt, api::ListParams};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::common::{PATIENCE, Space};
+use crate::common::Space;
 
 /// Waits until the status, of the current generation, is as wanted.
 pub async fn wait_status<K>(space: &Space, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value
@@ -143,15 +143,5 @@ pub fn engine(workload: &impl Serialize) -> Value {
 
 /// Waits for Events of this reason about a resource, and counts them.
 pub async fn wait_event(space: &Space, name: &str, reason: &str) -> usize {
-    testkit::until(format!("an Event {reason} about {name}"), PATIENCE, async || {
-        let events = space.events(name).await;
-        let found = events.get(reason).map_or(0, Vec::len);
-        if found == 0 {
-            Err(format!("{:?}", events.keys()))
-        } else {
-            Ok(found)
-        }
-    })
-    .await
-    .unwrap()
+    space.wait_event(name, reason).await.len()
 }

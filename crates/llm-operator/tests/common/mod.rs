@@ -401,6 +401,16 @@ impl Space {
         }
         found
     }
+
+    /// Waits for Events of this reason about the object `name`: they are written after the status, by a task of their own.
+    pub async fn wait_event(&self, name: &str, reason: &str) -> Vec<Event> {
+        testkit::until(format!("an Event {reason} about {name}"), PATIENCE, async || {
+            let mut told = self.events(name).await;
+            told.remove(reason).ok_or_else(|| format!("{:?}", told.keys()))
+        })
+        .await
+        .unwrap()
+    }
 }
 
 /// A condition by type.

@@ -70,15 +70,7 @@ async fn the_best_practices_are_kept() {
         .await
         .unwrap();
     };
-    // Written beside the looks, after the status that it tells of.
-    testkit::until("the Event of being ready", PATIENCE, async || {
-        let told = space.events("chat").await;
-        told.contains_key("AllReplicasReady")
-            .then_some(())
-            .ok_or_else(|| format!("{:?}", told.keys()))
-    })
-    .await
-    .unwrap();
+    space.wait_event("chat", "AllReplicasReady").await;
     at_least(looks().await + 3.0).await;
     let mark = cluster.audit_log().mark();
     at_least(looks().await + 5.0).await;

@@ -127,18 +127,8 @@ pub fn target(space: &Space, prefix: &str) -> Target {
 
 /// Waits for an Event about `object`, and returns its note.
 pub async fn told(space: &Space, object: &str, reason: &str) -> String {
-    testkit::until(
-        format!("an Event {reason} about {object}"),
-        PATIENCE,
-        async || {
-            let events = space.events(object).await;
-            let event = events.get(reason).and_then(|events| events.first());
-            let note = event.and_then(|event| event.message.clone());
-            note.ok_or_else(|| format!("{:?}", events.keys()))
-        },
-    )
-    .await
-    .unwrap()
+    let events = space.wait_event(object, reason).await;
+    events[0].message.clone().unwrap()
 }
 
 /// All that is in a namespace, beside Events and what Kubernetes puts into each, as `Kind name`.

@@ -82,16 +82,5 @@ async fn kubectl(space: &Space, args: &[&str]) -> String {
 
 /// Waits until `reason` is told about `name`, and returns how often it is.
 async fn told(space: &Space, name: &str, reason: &str) -> usize {
-    let what = format!("an event {reason} about {name}");
-    testkit::until(what, common::PATIENCE, async || {
-        let told = space.events(name).await;
-        let times = told.get(reason).map_or(0, Vec::len);
-        if times > 0 {
-            Ok(times)
-        } else {
-            Err(format!("{:?}", told.keys()))
-        }
-    })
-    .await
-    .unwrap()
+    space.wait_event(name, reason).await.len()
 }

@@ -55,14 +55,7 @@ async fn ready_says_everything() {
     let (_, table) = space.kubectl(&["get", "aideployment", "small"]).await;
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row[..5], ["small", "generic", "2", "2", "Ready"], "{table}");
-    // Events are written after the status, by a task of their own.
-    testkit::until("an event AllReplicasReady", crate::common::PATIENCE, async || {
-        let events = space.events("small").await;
-        let told = events.contains_key("AllReplicasReady");
-        told.then_some(()).ok_or_else(|| format!("{:?}", events.keys()))
-    })
-    .await
-    .unwrap();
+    space.wait_event("small", "AllReplicasReady").await;
 }
 
 /// Every mistake of the spec ends in `Failed` and one sentence with the field and the way out; nothing is made, and one

@@ -217,19 +217,15 @@ impl ApplyError {
                 Self::QuotaExceeded { kind, name, message }
             }
             // A namespace is there a moment before the account that all its Pods run as.
-            403 if message.contains(LOOKING_FOR_ACCOUNT)
-                && message.contains(r#"serviceaccount "default" not found"#) =>
-            {
-                Self::Retryable {
-                    kind,
-                    name,
-                    message: format!(
-                        "namespace {namespace} has no ServiceAccount default yet, which kube-controller-manager makes in \
+            403 if message.contains(r#"serviceaccount "default" not found"#) => Self::Retryable {
+                kind,
+                name,
+                message: format!(
+                    "namespace {namespace} has no ServiceAccount default yet, which kube-controller-manager makes in \
                          every namespace"
-                    ),
-                    retry_after,
-                }
-            }
+                ),
+                retry_after,
+            },
             403 if is_rbac(&message) => Self::Forbidden { kind, name, message },
             403 => Self::Denied { kind, name, message },
             404 if is_namespace(&status) => Self::NamespaceGone {
@@ -244,9 +240,6 @@ impl ApplyError {
         }
     }
 }
-
-/// Begins what the admission plugin `ServiceAccount` says of a Pod whose account is missing.
-const LOOKING_FOR_ACCOUNT: &str = "error looking up service account ";
 
 fn is_immutable(message: &str) -> bool {
     [

@@ -112,11 +112,8 @@ impl ContainerFacts {
 }
 
 /// All containers of a Pod in start order.
-pub(super) fn containers(
-    spec: &PodSpec,
-    status: &PodStatus,
-    unready_since: Option<Timestamp>,
-) -> Box<[ContainerFacts]> {
+pub(super) fn containers(spec: &PodSpec, status: &PodStatus) -> Box<[ContainerFacts]> {
+    let unready_since = super::unready_since(status);
     let init = spec.init_containers.as_deref().unwrap_or_default();
     let init_statuses = status.init_container_statuses.as_deref().unwrap_or_default();
     let statuses = status.container_statuses.as_deref().unwrap_or_default();
